@@ -1,0 +1,1 @@
+"""Inferometer: the economics of LLM inference."""

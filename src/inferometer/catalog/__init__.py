@@ -1,0 +1,1 @@
+"""Facts as data: accelerators, models, engines, prices, grids; value, unit, source, date."""

@@ -1,0 +1,139 @@
+"""A deployment: one model on so many accelerators, fully resolved, ready to be evaluated.
+
+A `Deployment` holds catalogue records, not names: nothing downstream looks anything up.
+"""
+
+from dataclasses import dataclass, field
+
+from inferometer.catalog.engines import Engine
+from inferometer.catalog.hardware import Accelerator, Node
+from inferometer.catalog.models import Model
+from inferometer.catalog.number_format import NumberFormat
+from inferometer.errors import ScenarioError
+from inferometer.units import Fraction, Watts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parallelism:
+    """How one replica is laid out over accelerators.
+
+    Attributes:
+        tensor: Ranks that share every matrix (TP).
+        pipeline: Stages that share the layers (PP).
+        data: Copies of the attention part inside one replica (attention data parallelism); the
+            experts are spread over all `tensor x data` ranks when `expert` is set.
+        expert: Whether routed experts are placed whole (EP) rather than cut by TP.
+    """
+
+    tensor: int = 1
+    pipeline: int = 1
+    data: int = 1
+    expert: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("tensor", "pipeline", "data"):
+            if getattr(self, name) < 1:
+                raise ScenarioError(f"parallelism.{name} is {getattr(self, name)}; at least 1")
+
+    @property
+    def accelerators(self) -> int:
+        """Accelerators of one replica."""
+        return self.tensor * self.pipeline * self.data
+
+    def __str__(self) -> str:
+        parts = [f"TP{self.tensor}"]
+        parts += [f"PP{self.pipeline}"] if self.pipeline > 1 else []
+        parts += [f"DP{self.data}"] if self.data > 1 else []
+        parts += ["EP"] if self.expert else []
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precision:
+    """Number formats of one deployment.
+
+    Attributes:
+        linear: Dense linear layers.
+        experts: Routed experts.
+        kv: KV cache.
+    """
+
+    linear: NumberFormat
+    experts: NumberFormat
+    kv: NumberFormat
+
+    def __str__(self) -> str:
+        weights = self.linear.key
+        if self.experts.key != self.linear.key:
+            weights += f"/{self.experts.key}"
+        return weights if self.kv.key == "bf16" else f"{weights}+kv-{self.kv.key}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speculation:
+    """Speculative decoding.
+
+    Attributes:
+        draft_tokens: Tokens proposed per step.
+        acceptance: Probability that a proposed token is accepted, given its predecessors were.
+        draft: Draft model; None for a head or n-gram draft of negligible cost.
+    """
+
+    draft_tokens: int
+    acceptance: Fraction
+    draft: Model | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Settings of the serving engine.
+
+    Attributes:
+        engine: The engine.
+        max_num_seqs: Limit on running sequences per data-parallel rank.
+        max_batched_tokens: Token budget of one step.
+        memory_fraction: Fraction in the engine's memory rule.
+        prefix_caching: Whether equal prefixes are computed once.
+    """
+
+    engine: Engine
+    max_num_seqs: int
+    max_batched_tokens: int
+    memory_fraction: Fraction
+    prefix_caching: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One model served by identical replicas.
+
+    Attributes:
+        model: The model.
+        accelerator: The accelerator.
+        node: The server that holds it.
+        parallelism: Layout of one replica.
+        precision: Number formats.
+        settings: Engine settings.
+        replicas: Identical replicas behind a load balancer.
+        speculation: Speculative decoding, if any.
+        power_cap: Power limit per accelerator, if set below the shipped one.
+    """
+
+    model: Model
+    accelerator: Accelerator
+    node: Node
+    parallelism: Parallelism = field(default_factory=Parallelism)
+    precision: Precision
+    settings: EngineSettings
+    replicas: int = 1
+    speculation: Speculation | None = None
+    power_cap: Watts | None = None
+
+    @property
+    def accelerators(self) -> int:
+        """Accelerators of all replicas."""
+        return self.parallelism.accelerators * self.replicas
+
+    def __str__(self) -> str:
+        layout = f"{self.replicas} x {self.parallelism.accelerators} {self.accelerator.key}"
+        return f"{layout} ({self.parallelism}, {self.precision}, {self.settings.engine.key})"

@@ -1,0 +1,42 @@
+"""Every error that Inferometer raises on purpose.
+
+::
+
+    InferometerError          anything below; the message says what, where and what to do
+    ├── UnitError             a quantity cannot be read, or has the wrong dimension
+    ├── CatalogError          a catalogue file, model description or price row is wrong or missing
+    ├── WorkloadError         a trace or a workload specification is wrong
+    ├── ScenarioError         a scenario, option or combination of options is wrong
+    ├── LedgerError           accounts do not add up, or cannot be kept
+    └── InfeasibleError       the question is sound, but nothing in the search space answers it
+
+The command line maps `InfeasibleError` to exit code 3 and every other one to exit code 2.
+"""
+
+
+class InferometerError(Exception):
+    """Root of all errors raised on purpose: catch this one to catch them all."""
+
+
+class UnitError(InferometerError, ValueError):
+    """A quantity cannot be read, or has the wrong dimension."""
+
+
+class CatalogError(InferometerError):
+    """A catalogue file, a model description or a price row is wrong or missing."""
+
+
+class WorkloadError(InferometerError):
+    """A trace or a workload specification is wrong."""
+
+
+class ScenarioError(InferometerError):
+    """A scenario file, an option or a combination of options is wrong."""
+
+
+class LedgerError(InferometerError):
+    """Accounts do not add up, or cannot be kept."""
+
+
+class InfeasibleError(InferometerError):
+    """The question is sound, but nothing in the search space answers it."""

@@ -1,0 +1,1 @@
+"""Time, memory and power of one engine step, and what follows for a deployment under load."""

@@ -1,0 +1,1 @@
+"""The search for the cheapest deployment that meets the SLO."""

@@ -1,0 +1,1 @@
+"""Tables, charts and pages for people; everything here only reads finished records."""

@@ -1,0 +1,1 @@
+"""Requests as they come: traces read from files, synthesised from a spec, described."""
