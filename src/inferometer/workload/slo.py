@@ -47,7 +47,7 @@ def parse_target(text: str) -> Target:
     """Return the limit that `text`, such as "ttft p99 <= 2 s", states.
 
     Raises:
-        ScenarioError: not of that form, unknown metric or quantile, or a limit that is not positive.
+        ScenarioError: another form, an unknown metric or quantile, or a limit <= 0.
     """
     match = _TARGET.fullmatch(text)
     if match is None:
