@@ -32,9 +32,6 @@ class Unit:
     suffix: str = ""
     shown: str = ""
 
-    def __post_init__(self) -> None:
-        _expression(self.symbol)
-
 
 Bytes = Annotated[float, Unit("B", "gb", "GB")]
 BytesPerSecond = Annotated[float, Unit("B/s", "gb_per_s", "GB/s")]
@@ -79,7 +76,8 @@ _DECIMAL = {"n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M":
 _DECIMAL |= {"T": 1e12, "P": 1e15, "E": 1e18}
 _BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
 _PREFIXABLE = {"B", "bit", "FLOP", "s", "W", "J", "Wh", "tok", "g"}
-_QUANTITY = re.compile(r"\s*([+-]?(?:\d[\d,_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.*?)?\s*")
+_NUMBER = r"[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+(?:_\d+)*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_QUANTITY = re.compile(rf"\s*({_NUMBER})(?![\d.,_])\s*(\S.*?)?\s*")
 
 
 def _atom(name: str) -> tuple[float, Dimension]:
@@ -111,24 +109,26 @@ def parse(text: str, unit: Unit) -> float:
     """Return the quantity `text`, such as "3.35 TB/s", in the base unit of `unit`.
 
     A bare number is taken only where the unit is dimensionless; decimal (GB) and binary (GiB)
-    prefixes are kept apart; "%" is a fraction.
+    prefixes are kept apart; "%" is a fraction. A comma only groups thousands ("1,155"): "1,5" is
+    refused, since half of the world reads it as one and a half.
 
     Raises:
-        UnitError: not a number, unknown unit, or a dimension other than that of `unit`.
+        UnitError: not a finite number, unknown unit, or a dimension other than that of `unit`.
     """
     match = _QUANTITY.fullmatch(text)
     if match is None:
         raise UnitError(f"{text!r} is not a quantity; write for example '1.5 {unit.symbol}'")
     number, name = float(match[1].replace(",", "").replace("_", "")), match[2] or "1"
-    if not math.isfinite(number):
-        raise UnitError(f"{text!r} is not finite")
     if name == "%":
         number, name = number / 100, "1"
     scale, dimension = _expression(name)
     base_scale, wanted = _expression(unit.symbol)
     if dimension != wanted:
         raise UnitError(f"{text!r} is in {name}, but {unit.symbol} is wanted")
-    return number * scale / base_scale
+    value = number * scale / base_scale
+    if not math.isfinite(value):
+        raise UnitError(f"{text!r} is not finite")
+    return value
 
 
 def convert(value: float, unit: Unit) -> float:
