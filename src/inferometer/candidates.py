@@ -72,6 +72,11 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.accelerator)
 
+    def column(self, name: str) -> Floats:
+        """Return an integer column, such as "tensor", as floats [config]."""
+        values: Ints = getattr(self, name)
+        return values.astype(np.float64)
+
     @property
     def accelerators_per_replica(self) -> Ints:
         """Accelerators of one replica [config]."""

@@ -1,0 +1,45 @@
+"""Share of requests that meet an SLO, from the quantiles of their latencies."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from inferometer.candidates import Floats
+from inferometer.workload.slo import Slo
+
+_SCORES = (0.0, 1.2815515655446004, 2.3263478740408418)
+"""Standard normal quantiles of p50, p90, p99 (Abramowitz and Stegun, table 26.5)."""
+
+
+def goodput_fraction(slo: Slo, latencies: Mapping[str, Floats]) -> Floats:
+    """Return the share of requests within every limit of `slo`, NaN for an empty one [config].
+
+    Each latency is taken as log-normal between and beyond its quantiles; limits are applied to
+    every request, whatever quantile they are stated for. The smallest share over the metrics is
+    returned: exact if the same requests miss them all, an upper bound otherwise.
+    """
+    size = len(latencies["ttft"])
+    if not slo.targets:
+        return np.full(size, np.nan)
+    shares = [_share_within(latencies[target.metric], target.limit) for target in slo.targets]
+    return np.min(shares, axis=0)
+
+
+def _share_within(quantiles: Floats, limit: float) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p50, p90, p99 = np.log(quantiles[:, 1:]).T
+        low = (np.log(limit) - p50) / (p90 - p50) * _SCORES[1]
+        high = _SCORES[1] + (np.log(limit) - p90) / (p99 - p90) * (_SCORES[2] - _SCORES[1])
+        score = np.where(np.log(limit) <= p90, low, high)
+    score = np.where(p50 < p99, score, np.where(np.log(limit) >= p50, np.inf, -np.inf))
+    finite = np.isfinite(p50)
+    return np.where(finite, _normal_share(np.nan_to_num(score, nan=-np.inf)), 0.0)
+
+
+def _normal_share(score: Floats) -> Floats:
+    """Return the standard normal distribution function, by the logistic form of Lin (1990).
+
+    1 / (1 + exp(-1.5976 z - 0.07056 z^3)); absolute error below 2e-4.
+    """
+    bounded = np.clip(score, -12.0, 12.0)
+    return 1 / (1 + np.exp(-1.5976 * bounded - 0.07056 * bounded**3))
