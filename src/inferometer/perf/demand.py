@@ -34,8 +34,8 @@ class Demand:
     output: Floats
     prompt_variation: float
     output_variation: float
-    output_harmonic: float
-    chunk: float
+    output_harmonic: float | Floats
+    chunk: float | Floats
     context: Floats
     held: Floats
     longest: Floats
@@ -88,3 +88,31 @@ def _visible_sum(position: Floats, reach: Floats) -> Floats:
     inside = np.minimum(position, reach)
     beyond = position - inside
     return inside**2 / 2 + np.where(beyond > 0, beyond * np.where(beyond > 0, reach, 0.0), 0.0)
+
+
+def fixed_lengths(
+    inputs: Floats, outputs: Floats, reaches: tuple[float, ...], *, cached_fraction: float = 0.0
+) -> Demand:
+    """Return the moments of requests that all have one length, another per configuration.
+
+    What load generators send: `inputs` and `outputs` are [config], and so is the last axis of every
+    field.
+    """
+    fresh = np.maximum(inputs * (1 - cached_fraction), 1.0)
+    outputs = np.maximum(outputs, 1.0)
+    spans = np.array(reaches)[:, None]  # [reach, 1]
+    levels = np.ones((1 + len(LEVELS), 1))
+    context = _mean_visible(inputs, outputs, spans)
+    return Demand(
+        prompt=levels * fresh,
+        output=levels * outputs,
+        prompt_variation=0.0,
+        output_variation=0.0,
+        output_harmonic=outputs,
+        chunk=fresh,
+        context=context,
+        held=context,
+        longest=np.minimum(inputs + outputs, spans),
+        prefill_context=_mean_visible(inputs - fresh, fresh, spans),
+        cached_fraction=cached_fraction,
+    )

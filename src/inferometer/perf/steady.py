@@ -78,7 +78,9 @@ def steady(sequences: Floats, machine: Machine, demand: Demand) -> Steady:
     return Steady(plain=plain, mixed=mixed, share=share, chunk=chunk, step=mean)
 
 
-def prefill_time(prompt: float, sequences: Floats, machine: Machine, demand: Demand) -> Floats:
+def prefill_time(
+    prompt: float | Floats, sequences: Floats, machine: Machine, demand: Demand
+) -> Floats:
     """Return the time to prefill `prompt` tokens beside `sequences` decodes, s [config]."""
     product = step_yield(machine)
     budget = np.maximum(machine.candidates.max_batched_tokens - sequences * product.queries, 1.0)
