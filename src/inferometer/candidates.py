@@ -4,7 +4,9 @@
 precisions, engines) are held once, and each configuration points at them by index.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,9 @@ from inferometer.deployment import (
     Precision,
     Speculation,
 )
+from inferometer.errors import ScenarioError
 
+T = TypeVar("T")
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -126,24 +130,49 @@ class Candidates:
 
 def one(deployment: Deployment) -> Candidates:
     """Return `deployment` as a table of one row."""
-    layout, settings = deployment.parallelism, deployment.settings
+    return table((deployment,))
+
+
+def table(deployments: Sequence[Deployment]) -> Candidates:
+    """Return deployments of one model as columns, in their order.
+
+    Raises:
+        ScenarioError: none given, or they differ in model, prefix caching or speculation.
+    """
+    shared = {(d.model.key, d.settings.prefix_caching, d.speculation) for d in deployments}
+    if len(shared) != 1:
+        raise ScenarioError(
+            f"{len(deployments)} deployments share no model, prefix caching and speculation: "
+            f"{sorted(str(item) for item in shared)}; make one table for each"
+        )
+    first = deployments[0]
+    nodes = {d.accelerator.key: d.node for d in deployments}
+    chips, chip = _distinct([d.accelerator for d in deployments], lambda item: item.key)
+    precisions, precision = _distinct([d.precision for d in deployments], str)
+    engines, engine = _distinct([d.settings.engine for d in deployments], lambda item: item.key)
     return Candidates(
-        model=deployment.model,
-        accelerators=(deployment.accelerator,),
-        nodes=(deployment.node,),
-        precisions=(deployment.precision,),
-        engines=(settings.engine,),
-        accelerator=np.zeros(1, np.int64),
-        precision=np.zeros(1, np.int64),
-        engine=np.zeros(1, np.int64),
-        tensor=np.array([layout.tensor]),
-        pipeline=np.array([layout.pipeline]),
-        data=np.array([layout.data]),
-        expert=np.array([layout.expert]),
-        max_num_seqs=np.array([settings.max_num_seqs]),
-        max_batched_tokens=np.array([settings.max_batched_tokens]),
-        memory_fraction=np.array([settings.memory_fraction]),
-        replicas=np.array([deployment.replicas]),
-        prefix_caching=settings.prefix_caching,
-        speculation=deployment.speculation,
+        model=first.model,
+        accelerators=chips,
+        nodes=tuple(nodes[chip.key] for chip in chips),
+        precisions=precisions,
+        engines=engines,
+        accelerator=chip,
+        precision=precision,
+        engine=engine,
+        tensor=np.array([d.parallelism.tensor for d in deployments]),
+        pipeline=np.array([d.parallelism.pipeline for d in deployments]),
+        data=np.array([d.parallelism.data for d in deployments]),
+        expert=np.array([d.parallelism.expert for d in deployments]),
+        max_num_seqs=np.array([d.settings.max_num_seqs for d in deployments]),
+        max_batched_tokens=np.array([d.settings.max_batched_tokens for d in deployments]),
+        memory_fraction=np.array([d.settings.memory_fraction for d in deployments]),
+        replicas=np.array([d.replicas for d in deployments]),
+        prefix_caching=first.settings.prefix_caching,
+        speculation=first.speculation,
     )
+
+
+def _distinct(items: Sequence[T], key: Callable[[T], str]) -> tuple[tuple[T, ...], Ints]:
+    order = {key(item): item for item in items}
+    places = {name: place for place, name in enumerate(order)}
+    return tuple(order.values()), np.array([places[key(item)] for item in items])
