@@ -1,0 +1,50 @@
+# Two commands matter: `make demo` and `make test`. Both set up .venv first, once.
+PYTHON ?= python3
+TRACE ?=
+BIN := .venv/bin
+STAMP := .venv/.stamp
+DEMO := examples/diurnal_chat.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint docs docs-check soak bench wheel-size
+
+help:  ## Show the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or later is needed; name one with: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+setup: $(STAMP)  ## Create .venv with everything pinned in constraints.txt
+
+demo: $(STAMP)  ## Plan Llama-3.1-70B on a diurnal day (or on TRACE=file)
+	$(BIN)/inferometer plan $(DEMO) $(if $(TRACE),--trace "$(TRACE)")
+
+lint: $(STAMP)  ## Format, lint, types and import contracts
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/pyrefly check
+	$(BIN)/lint-imports
+
+docs: $(STAMP)  ## Write the generated pages again
+	$(BIN)/python docs/formulas.py
+	$(BIN)/python docs/commands.py
+
+docs-check: $(STAMP)  ## Fail if a generated page is stale
+	$(BIN)/python docs/formulas.py --check
+	$(BIN)/python docs/commands.py --check
+
+test: lint docs-check  ## Run every check
+	$(BIN)/pytest -n auto -m "not soak" --cov --cov-report=term:skip-covered
+
+soak: lint docs-check  ## Every check, with the full counts
+	$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
+
+bench: $(STAMP)  ## Run every benchmark in bench/
+	@set -e; for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" --json; done
+
+wheel-size: $(STAMP)  ## Build the wheel; fail if it is 2 MB or more
+	$(BIN)/python bench/wheel.py
