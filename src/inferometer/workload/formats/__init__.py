@@ -1,0 +1,1 @@
+"""Trace files: one module per family of formats, read and written through `files`."""

@@ -1,0 +1,123 @@
+"""Inferometer's own columns as Parquet, through DuckDB, which brings no further dependency."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from inferometer.errors import WorkloadError
+from inferometer.workload.formats.columns import Columns
+from inferometer.workload.formats.lines import regular_file
+
+_WHOLE = {f"{sign}{kind}" for sign in ("", "U") for kind in ("TINYINT", "SMALLINT", "INTEGER")}
+_WHOLE |= {"BIGINT"}
+_REAL = {"DOUBLE", "FLOAT"} | _WHOLE
+_KINDS = {
+    "arrival_s": _REAL,
+    "input_tokens": _WHOLE,
+    "output_tokens": _WHOLE,
+    "session": _WHOLE,
+    "tenant": {"VARCHAR"},
+    "hash_ids": {f"{kind}[]" for kind in _WHOLE},
+    "block_size": _WHOLE,
+}
+_REQUIRED = ("arrival_s", "input_tokens", "output_tokens")
+_SCHEMA = (
+    "{arrival_s: 'DOUBLE', input_tokens: 'BIGINT', output_tokens: 'BIGINT', session: 'BIGINT',"
+    " tenant: 'VARCHAR', hash_ids: 'BIGINT[]', block_size: 'BIGINT'}"
+)
+
+
+def read_parquet(path: Path) -> Columns:
+    """Return the requests of a Parquet file in Inferometer's own columns.
+
+    Raises:
+        WorkloadError: not Parquet, a column missing or of another type, an empty cell.
+    """
+    regular_file(path)
+    with duckdb.connect() as database:
+        try:
+            file = database.read_parquet(str(path))
+            kinds = {name: str(kind) for name, kind in zip(file.columns, file.types, strict=True)}
+            _check(path, kinds)
+            found = [name for name in _KINDS if name in kinds and name != "hash_ids"]
+            table = file.project(", ".join(found)).fetchnumpy()
+            blocks, hashes = (
+                (
+                    file.project("len(hash_ids) AS blocks").fetchnumpy()["blocks"],
+                    file.project("unnest(hash_ids) AS hash").fetchnumpy()["hash"],
+                )
+                if "hash_ids" in kinds
+                else (np.ma.masked_all(0, np.int64), np.empty(0, np.int64))
+            )
+        except duckdb.Error as error:
+            raise WorkloadError(f"{path}: not readable as Parquet: {error}") from error
+    return _columns(path, table, blocks, hashes)
+
+
+def _check(path: Path, kinds: dict[str, str]) -> None:
+    for name in _REQUIRED:
+        if name not in kinds:
+            raise WorkloadError(f"{path}: column {name!r} is missing; found: {', '.join(kinds)}")
+    for name in _KINDS.keys() & kinds.keys():
+        if kinds[name] not in _KINDS[name]:
+            wanted = ", ".join(sorted(_KINDS[name]))
+            raise WorkloadError(f"{path}: column {name!r} is {kinds[name]}; wanted: {wanted}")
+
+
+def _columns(path: Path, table: dict[str, Any], blocks: Any, hashes: Any) -> Columns:
+    columns = Columns(path=path)
+    columns.arrival.frombytes(_full(path, table, "arrival_s", np.float64).tobytes())
+    columns.inputs.frombytes(_full(path, table, "input_tokens", np.int64).tobytes())
+    columns.outputs.frombytes(_full(path, table, "output_tokens", np.int64).tobytes())
+    columns.lines.extend(range(1, len(columns.inputs) + 1))
+    if _given(table, "session"):
+        columns.session.frombytes(_full(path, table, "session", np.int64).tobytes())
+    if _given(table, "tenant"):
+        columns.tenant = _full(path, table, "tenant", np.object_).tolist()
+    if _given({"blocks": blocks}, "blocks"):
+        counts = _full(path, {"blocks": blocks}, "blocks", np.int64)
+        columns.blocks.frombytes(counts.tobytes())
+        columns.hashes.frombytes(_full(path, {"hash": hashes}, "hash", np.int64).tobytes())
+        columns.block_size = _block_size(path, table)
+    return columns
+
+
+def _given(table: dict[str, Any], name: str) -> bool:
+    """Return whether any cell of the column holds a value."""
+    return name in table and len(table[name]) > 0 and not np.ma.getmaskarray(table[name]).all()
+
+
+def _full(path: Path, table: dict[str, Any], name: str, kind: Any) -> Any:
+    empty = np.ma.getmaskarray(table[name])
+    if empty.any():
+        raise WorkloadError(f"{path}: row {int(empty.argmax()) + 1}: {name} is empty")
+    return np.ma.getdata(table[name]).astype(kind)
+
+
+def _block_size(path: Path, table: dict[str, Any]) -> int:
+    sizes = (
+        np.unique(_full(path, table, "block_size", np.int64)) if _given(table, "block_size") else []
+    )
+    if len(sizes) != 1 or sizes[0] <= 0:
+        raise WorkloadError(f"{path}: hash_ids need one block_size > 0 throughout, in tokens")
+    return int(sizes[0])
+
+
+def write_parquet(rows: Path, path: Path) -> None:
+    """Write the JSON Lines file `rows`, in Inferometer's own format, as Parquet.
+
+    Raises:
+        WorkloadError: `path` cannot be written.
+    """
+    with duckdb.connect() as database:
+        try:
+            database.execute(
+                f"COPY (SELECT * FROM read_json(?, format = 'newline_delimited',"  # noqa: S608
+                f" columns = {_SCHEMA})) TO '{str(path).replace(chr(39), chr(39) * 2)}'"
+                " (FORMAT parquet, COMPRESSION zstd)",
+                [str(rows)],
+            )
+        except duckdb.Error as error:
+            raise WorkloadError(f"{path}: cannot be written: {error}") from error
