@@ -21,7 +21,7 @@ parameters whose unit is a field of its own."""
 
 def records() -> list[type]:
     names = [module.name for module in pkgutil.walk_packages(inferometer.__path__, "inferometer.")]
-    found = []
+    found: list[type] = []
     for name in names:
         if name.split(".")[1] in FOLDERS:
             module = importlib.import_module(name)
