@@ -1,9 +1,10 @@
 """Accelerators and the nodes they sit in, as published by their makers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from inferometer.catalog.source import Source
+from inferometer.errors import CatalogError
 from inferometer.units import Bytes, BytesPerSecond, FlopPerSecond, Watts
 
 
@@ -55,6 +56,26 @@ class Accelerator:
     tdp: Watts
     idle_power: Watts
     sources: Mapping[str, Source] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        faults = [message for holds, message in self._laws() if not holds]
+        if faults:
+            raise CatalogError("; ".join(faults))
+
+    def _laws(self) -> Iterator[tuple[bool, str]]:
+        """Yield what every accelerator obeys, and what it says about the figures if not."""
+        for name in ("memory", "memory_bandwidth", "peak_bf16", "link_bandwidth", "tdp"):
+            yield getattr(self, name) > 0, f"{name} is not positive"
+        yield self.link_domain >= 1, "link_domain is below 1"
+        yield self.idle_power < self.tdp, "idle_power is not below tdp"
+        yield (
+            self.memory / self.memory_bandwidth > 1e-3,
+            "memory_bandwidth would read the whole memory in under a millisecond",
+        )
+        for name, widest in (("peak_fp8", 2.1), ("peak_int8", 4.1), ("peak_fp4", 6.1)):
+            ratio = (getattr(self, name) or self.peak_bf16) / self.peak_bf16
+            yield ratio >= 1, f"{name} is below peak_bf16"
+            yield ratio <= widest, f"{name} is {ratio:.3g} x peak_bf16: a sparse rate?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import dataclasses
 import datetime as dt
 import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import MISSING, dataclass
 from enum import Enum
 from types import NoneType
@@ -41,7 +41,7 @@ class _Schema:
 
 
 @contextlib.contextmanager
-def collecting(faults: list[str]) -> Iterator[None]:
+def collecting(faults: list[str]) -> Generator[None]:
     """Turn a `CatalogError` or `UnitError` of the block into lines of `faults`."""
     try:
         yield
@@ -169,8 +169,6 @@ def _convert(hint: Any, raw: object, where: str) -> Any:
         return _quantity(raw, unit, where)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return build(hint, raw, where)
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return _member(hint, raw, where)
     return _plain(hint, raw, where)
 
 
@@ -222,6 +220,8 @@ def _member(hint: type[Enum], raw: object, where: str) -> Enum:
 
 
 def _plain(hint: Any, raw: object, where: str) -> Any:
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return _member(hint, raw, where)
     if hint is dt.date and isinstance(raw, str):
         try:
             return dt.date.fromisoformat(raw)

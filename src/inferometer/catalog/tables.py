@@ -1,0 +1,149 @@
+"""The catalogue's tables, each read from its file once, on first use.
+
+Every table takes an overlay: a file of the user or of a calibration whose records lie on top.
+"""
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+
+from inferometer.catalog.engines import Engine
+from inferometer.catalog.grids import Facility, Grid
+from inferometer.catalog.hardware import Accelerator, Node
+from inferometer.catalog.lengths import DiurnalProfile, LengthProfile
+from inferometer.catalog.load import K, overlaid, read_toml, shipped
+from inferometer.catalog.names import resolve
+from inferometer.catalog.number_format import NumberFormat
+
+
+@functools.cache
+def _table(record: type[K], section: str) -> Mapping[str, K]:
+    return read_toml(shipped(f"{section}.toml"), record)
+
+
+def table(record: type[K], section: str, overlay: Path | None = None) -> Mapping[str, K]:
+    """Return the records of one kind by key.
+
+    Args:
+        record: Their class.
+        section: Name of their file, and of their section in an overlay.
+        overlay: File that lies on top; None for the shipped facts alone.
+
+    Raises:
+        CatalogError: the overlay is at fault; every fault is named.
+    """
+    base = _table(record, section)
+    return base if overlay is None else overlaid(base, record, section, overlay)
+
+
+def accelerators(overlay: Path | None = None) -> Mapping[str, Accelerator]:
+    """Return all accelerators by key."""
+    return table(Accelerator, "accelerators", overlay)
+
+
+def nodes(overlay: Path | None = None) -> Mapping[str, Node]:
+    """Return all nodes by key, which is the accelerator's where one kind is usual."""
+    return table(Node, "nodes", overlay)
+
+
+def formats(overlay: Path | None = None) -> Mapping[str, NumberFormat]:
+    """Return all number formats by key."""
+    return table(NumberFormat, "formats", overlay)
+
+
+def engines(overlay: Path | None = None) -> Mapping[str, Engine]:
+    """Return all serving engines by key."""
+    return table(Engine, "engines", overlay)
+
+
+def grids(overlay: Path | None = None) -> Mapping[str, Grid]:
+    """Return all electricity grids by key."""
+    return table(Grid, "grids", overlay)
+
+
+def facilities(overlay: Path | None = None) -> Mapping[str, Facility]:
+    """Return all kinds of data centre by key."""
+    return table(Facility, "facilities", overlay)
+
+
+def lengths(overlay: Path | None = None) -> Mapping[str, LengthProfile]:
+    """Return all length profiles by key."""
+    return table(LengthProfile, "lengths", overlay)
+
+
+def diurnal(overlay: Path | None = None) -> Mapping[str, DiurnalProfile]:
+    """Return all diurnal profiles by key."""
+    return table(DiurnalProfile, "diurnal", overlay)
+
+
+def accelerator(name: str, overlay: Path | None = None) -> Accelerator:
+    """Return the accelerator of that name, in any spelling.
+
+    Raises:
+        CatalogError: there is none; the message lists the nearest names.
+    """
+    return resolve(accelerators(overlay), name, kind="accelerator")
+
+
+def node(name: str, overlay: Path | None = None) -> Node:
+    """Return the node of that name: its key, or any name of the accelerator it is named after.
+
+    Raises:
+        CatalogError: there is none; the message lists the nearest names.
+    """
+    known = nodes(overlay)
+    return known[name] if name in known else resolve(known, accelerator(name, overlay).key)
+
+
+def number_format(name: str, overlay: Path | None = None) -> NumberFormat:
+    """Return the number format of that name, in any spelling.
+
+    Raises:
+        CatalogError: there is none; the message lists the nearest names.
+    """
+    return resolve(formats(overlay), name, kind="number format")
+
+
+def engine(name: str, overlay: Path | None = None) -> Engine:
+    """Return the serving engine of that name, in any spelling.
+
+    Raises:
+        CatalogError: there is none; the message lists the nearest names.
+    """
+    return resolve(engines(overlay), name, kind="engine")
+
+
+def grid(name: str, overlay: Path | None = None) -> Grid:
+    """Return the electricity grid of that name, in any spelling.
+
+    Raises:
+        CatalogError: there is none; the message lists the nearest names.
+    """
+    return resolve(grids(overlay), name, kind="grid")
+
+
+def facility(name: str, overlay: Path | None = None) -> Facility:
+    """Return the kind of data centre of that name, in any spelling.
+
+    Raises:
+        CatalogError: there is none; the message lists the nearest names.
+    """
+    return resolve(facilities(overlay), name, kind="facility")
+
+
+def length_profile(name: str, overlay: Path | None = None) -> LengthProfile:
+    """Return the length profile of that name, in any spelling.
+
+    Raises:
+        CatalogError: there is none; the message lists the nearest names.
+    """
+    return resolve(lengths(overlay), name, kind="length profile")
+
+
+def diurnal_profile(name: str, overlay: Path | None = None) -> DiurnalProfile:
+    """Return the diurnal profile of that name, in any spelling.
+
+    Raises:
+        CatalogError: there is none; the message lists the nearest names.
+    """
+    return resolve(diurnal(overlay), name, kind="diurnal profile")
