@@ -8,8 +8,10 @@ A key without a factor multiplies by one, so hardware that nobody measured inher
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from inferometer.catalog.source import Source
+from inferometer.catalog.tables import table
 from inferometer.errors import CatalogError
 
 
@@ -48,4 +50,13 @@ class Parameter:
 
 
 Efficiencies = Mapping[str, Parameter]
-"""All parameters by key; the keys are the fields of `perf.roofline.Rates`."""
+"""All parameters by key; the keys are the fields of `perf.rates.Rates` and the power weights."""
+
+
+def efficiencies(overlay: Path | None = None) -> Efficiencies:
+    """Return all parameters, read once; `overlay` is a file that a calibration wrote.
+
+    Raises:
+        CatalogError: the overlay is at fault; every fault is named.
+    """
+    return table(Parameter, "efficiencies", overlay)
