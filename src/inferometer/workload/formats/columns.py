@@ -255,7 +255,7 @@ def _check_hashes(columns: Columns, hashes: Ints, offsets: Ints) -> None:
 
 
 def dense(hashes: Ints) -> Ints:
-    """Return hash ids renumbered, if need be, so that the largest is of the order of their count."""
+    """Return hash ids renumbered, if need be, so that the largest is near their count."""
     if len(hashes) and hashes.max() >= 4 * len(hashes) + 1024:
         return np.unique(hashes, return_inverse=True)[1].astype(np.int64)
     return hashes

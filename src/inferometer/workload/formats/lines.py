@@ -84,7 +84,7 @@ def csv_rows(path: Path, wanted: dict[str, bool]) -> Iterator[tuple[int, list[st
         wanted: Column name to whether it must be there; an absent optional one yields "".
 
     Raises:
-        WorkloadError: as `lines`; a missing or repeated column; a row of another length; bad quotes.
+        WorkloadError: as `lines`; a missing or repeated column; a ragged row; bad quotes.
     """
     reader = csv.reader(text_lines(path), strict=True)
     try:

@@ -97,9 +97,9 @@ def _full(path: Path, table: dict[str, Any], name: str, kind: Any) -> Any:
 
 
 def _block_size(path: Path, table: dict[str, Any]) -> int:
-    sizes = (
-        np.unique(_full(path, table, "block_size", np.int64)) if _given(table, "block_size") else []
-    )
+    if not _given(table, "block_size"):
+        raise WorkloadError(f"{path}: hash_ids without block_size; add it, in tokens")
+    sizes = np.unique(_full(path, table, "block_size", np.int64))
     if len(sizes) != 1 or sizes[0] <= 0:
         raise WorkloadError(f"{path}: hash_ids need one block_size > 0 throughout, in tokens")
     return int(sizes[0])
