@@ -1,9 +1,9 @@
 """API token prices: the genai-prices library's dated facts, compiled to `TokenPrice` records.
 
 An open model is sold under many provider ids; `prices/token_models.toml` lists them per model of
-the catalogue. Any other name is looked up as a provider's own model id. Free and unpriced offers are
-left out: they are no price. Where a price depends on the length of the prompt, the rate of short
-prompts is given.
+the catalogue. Any other name is looked up as a provider's own model id. Free and unpriced offers
+are left out: they are no price. Where a price depends on the length of the prompt, the rate of
+short prompts is given.
 """
 
 import datetime as dt

@@ -1,0 +1,255 @@
+"""`inferometer catalog`: what the catalogue knows, each fact with unit, source and date."""
+
+import dataclasses
+import datetime as dt
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal
+
+from cyclopts import App
+
+from inferometer.catalog import tables
+from inferometer.catalog.names import nearest, normalise, spellings_of
+from inferometer.catalog.source import Source
+from inferometer.errors import CatalogError
+from inferometer.units import column, convert, units_of
+
+app = App(name="catalog", help="Look facts up: accelerators, models, engines, prices, grids, workload lengths.")
+
+Format = Literal["table", "json"]
+Row = Mapping[str, Any]
+Tables = Mapping[str, Mapping[str, Any]]
+
+
+_KINDS: Mapping[str, Callable[[Path | None], Mapping[str, Any]]] = {
+    "accelerators": tables.accelerators,
+    "nodes": tables.nodes,
+    "formats": tables.formats,
+    "engines": tables.engines,
+    "grids": tables.grids,
+    "facilities": tables.facilities,
+    "lengths": tables.lengths,
+    "diurnal": tables.diurnal,
+}
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "accelerators": (
+        "name",
+        "memory",
+        "memory_bandwidth",
+        "peak_bf16",
+        "peak_fp8",
+        "peak_fp4",
+        "tdp",
+    ),
+    "nodes": ("accelerator", "accelerators", "host_power", "all_in_power"),
+    "formats": ("bytes_per_element", "compute", "quality"),
+    "engines": ("memory_rule", "memory_fraction", "reserve", "max_num_seqs", "max_batched_tokens"),
+    "grids": ("name", "carbon", "price"),
+    "facilities": ("name", "pue"),
+    "lengths": ("name", "input_mean", "output_mean", "correlation", "requests"),
+    "diurnal": ("name",),
+}
+Kind = Literal[
+    "accelerators", "nodes", "formats", "engines", "prices",
+    "grids", "facilities", "lengths", "diurnal",
+]  # fmt: skip
+
+
+@app.command(name="list")
+def list_(
+    kind: Kind = "accelerators",
+    /,
+    *,
+    overlay: Path | None = None,
+    at: dt.date | None = None,
+    format: Format = "table",  # noqa: A002 - the option's name
+) -> None:
+    """List the records of one kind.
+
+    Args:
+        kind: What to list.
+        overlay: TOML file whose records lie on top of the shipped ones.
+        at: Day whose prices are listed; all rows of the history without it.
+        format: A table for people, or JSON.
+    """
+    rows = _price_rows(at) if kind == "prices" else _summaries(kind, overlay)
+    _show(rows, format)
+
+
+@app.command
+def show(
+    name: str,
+    /,
+    *,
+    overlay: Path | None = None,
+    at: dt.date | None = None,
+    format: Format = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Show every fact about a name, with its unit, source, date and how it came to be known.
+
+    Args:
+        name: Key or alias of anything in the catalogue, in any spelling.
+        overlay: TOML file whose records lie on top of the shipped ones.
+        at: Day whose prices are shown; today without it.
+        format: A table for people, or JSON.
+    """
+    day = at or dt.datetime.now(dt.UTC).date()
+    found = _named(name, overlay)
+    rows = [row for kind, record in found for row in _facts(kind, record)]
+    for kind, record in found:
+        if kind == "accelerators":
+            rows += _accelerator_price_facts(record.key, day)
+    rows += _token_price_facts(
+        name, [record.key for kind, record in found if kind == "models"], day
+    )
+    if not rows:
+        raise CatalogError(_unknown(name, overlay))
+    _show(rows, format)
+
+
+def _named(name: str, overlay: Path | None) -> list[tuple[str, Any]]:
+    """Return (kind, record) of all records that a name spells."""
+    short, found = normalise(name), list[tuple[str, Any]]()
+    for kind, read in _KINDS.items():
+        for record in read(overlay).values():
+            if short in {normalise(spelling) for spelling in spellings_of(record)}:
+                found.append((kind, record))
+    keys = {record.key for kind, record in found if kind == "accelerators"}
+    known = {record.key for kind, record in found if kind == "nodes"}
+    return found + [("nodes", tables.node(key, overlay)) for key in sorted(keys - known)]
+
+
+def _unknown(name: str, overlay: Path | None) -> str:
+    names = [n for read in _KINDS.values() for r in read(overlay).values() for n in spellings_of(r)]
+    return f"nothing in the catalogue is named {name!r}; nearest: {', '.join(nearest(name, names))}"
+
+
+def _summaries(kind: str, overlay: Path | None) -> list[Row]:
+    return [_summary(kind, record) for record in _KINDS[kind](overlay).values()]
+
+
+def _summary(kind: str, record: Any) -> Row:
+    units = units_of(type(record))
+    row: dict[str, Any] = {"key": record.key}
+    for name in _COLUMNS[kind]:
+        unit, value = units.get(name), getattr(record, name)
+        shown = name if unit is None else column(name, unit)
+        row[shown] = _plain(value if unit is None or value is None else convert(value, unit))
+    return row
+
+
+def _facts(kind: str, record: Any) -> list[Row]:
+    """Return one row per field of a record."""
+    units, rows = units_of(type(record)), list[Row]()
+    own: Source = record.sources[""]
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        if field.name in {"key", "sources"} or value is None:
+            continue
+        unit, source = units.get(field.name), record.sources.get(field.name, own)
+        number = _plain(value if unit is None else convert(value, unit))
+        symbol = "" if unit is None else unit.shown or unit.symbol
+        rows.append(_fact(f"{kind}/{record.key}", field.name, number, symbol, source))
+    return rows
+
+
+def _fact(record: str, field: str, value: Any, unit: str, source: Source) -> Row:
+    return {
+        "record": record,
+        "field": field,
+        "value": value,
+        "unit": unit,
+        "source": source.source,
+        "as_of": source.as_of.isoformat(),
+        "evidence": source.evidence.value,
+    }
+
+
+def _accelerator_price_facts(key: str, at: dt.date) -> list[Row]:
+    from inferometer.catalog.prices import COMMITMENTS, accelerator_price
+
+    rows: list[Row] = []
+    for commitment in COMMITMENTS:
+        price = accelerator_price(key, at=at, commitment=commitment)
+        if price is not None:
+            place = f"prices/{key}/{commitment}"
+            rows.append(_fact(place, price.provider, price.price * 3600, "USD/h", price.source))
+    if not rows:
+        rows = [{"record": f"prices/{key}", "field": "price", "value": "unpriced"}]
+    return rows
+
+
+def _token_price_facts(name: str, models: Sequence[str], at: dt.date) -> list[Row]:
+    from inferometer.catalog.tokens import token_prices
+
+    rows: list[Row] = []
+    for price in (price for model in models or [name] for price in token_prices(model, at=at)):
+        place = f"tokens/{price.provider}/{price.model}/{price.tier}"
+        for field in ("input", "cached", "output"):
+            amount = getattr(price, field)
+            if amount is not None:
+                rows.append(_fact(place, field, amount * 1e6, "USD/Mtok", price.source))
+    return rows
+
+
+def _price_rows(at: dt.date | None) -> list[Row]:
+    from inferometer.catalog.prices import accelerator_prices
+
+    return [
+        {
+            "accelerator": row.accelerator,
+            "provider": row.provider,
+            "commitment": row.commitment,
+            "usd_per_h": round(row.price * 3600, 4),
+            "valid_from": row.valid_from.isoformat(),
+            "source": row.source.source,
+        }
+        for row in accelerator_prices()
+        if at is None or row.valid_from <= at
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Return a field's value as JSON can hold it."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return float(f"{value:.12g}") if isinstance(value, float) else value
+
+
+def _show(rows: Sequence[Row], format: Format) -> None:  # noqa: A002
+    if format == "json":
+        import json
+
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    _table(rows)
+
+
+def _table(rows: Sequence[Row]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    names: Iterable[str] = dict.fromkeys(name for row in rows for name in row)
+    table = Table(box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(name)) for name in names))
+    wide = None if sys.stdout.isatty() else 200
+    Console(file=sys.stdout, width=wide, highlight=False, markup=False).print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return ", ".join(_cell(item) for item in value) if isinstance(value, list) else str(value)
