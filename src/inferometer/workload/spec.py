@@ -1,0 +1,190 @@
+"""What a synthetic workload shall be: the `[workload]` table of a TOML file, read strictly."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from inferometer.catalog.schema import build
+from inferometer.errors import CatalogError, WorkloadError
+from inferometer.units import Duration, Fraction, PerSecond
+
+ARRIVALS = ("poisson", "gamma", "weibull")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marginal:
+    """Distribution of one length: quantiles, or a lognormal by two of mean, p50, p90, p99.
+
+    Attributes:
+        levels: Rising shares in (0, 1], one per quantile.
+        quantiles: Length that each share does not exceed, tokens.
+        mean: Mean length, tokens.
+        p50: Median length, tokens.
+        p90: 90th percentile, tokens.
+        p99: 99th percentile, tokens.
+    """
+
+    levels: tuple[float, ...] = ()
+    quantiles: tuple[float, ...] = ()
+    mean: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p99: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LengthSpec:
+    """Where lengths come from: a profile of the catalogue, a file, or two marginals.
+
+    Attributes:
+        profile: Name of a length profile of the catalogue.
+        file: Trace or lengths file whose pairs are drawn with replacement.
+        input: Prompt length, in place of `profile` or `file`.
+        output: Output length, likewise.
+        correlation: Spearman rank correlation of the two; None takes the profile's, or 0.
+    """
+
+    profile: str = ""
+    file: str = ""
+    input: Marginal | None = None
+    output: Marginal | None = None
+    correlation: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSpec:
+    """Conversations: each turn's prompt carries all that was said before.
+
+    Attributes:
+        turns: Mean turns of a session, geometric.
+        think: Mean pause from one turn to the next, exponential; it holds the answer's time.
+    """
+
+    turns: float
+    think: Duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixSpec:
+    """A system prompt, put before the sampled prompt of some sessions.
+
+    Attributes:
+        tokens: Length of the shared prefix, tokens.
+        share: Share of sessions (of requests, without sessions) that begin with it.
+        block_size: Tokens per hashed block.
+    """
+
+    tokens: int = 0
+    share: Fraction = 1.0
+    block_size: int = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadSpec:
+    """A synthetic workload.
+
+    Attributes:
+        name: For reports.
+        rate: Mean request rate.
+        duration: How long it lasts; or give `requests`.
+        requests: How many requests; or give `duration`.
+        arrivals: Renewal process of session starts: "poisson", "gamma" or "weibull".
+        cv: Coefficient of variation of the gaps; 1 for Poisson.
+        diurnal: Name of a diurnal profile of the catalogue.
+        hourly: Rate of each hour of a day relative to each other, in place of `diurnal`.
+        lengths: Where lengths come from.
+        sessions: Conversations; None for single requests.
+        prefix: Shared system prompt and block hashes; None for neither.
+        tenants: Share of sessions by tenant; they add up to 1.
+    """
+
+    name: str = "synthetic"
+    rate: PerSecond
+    duration: Duration | None = None
+    requests: int | None = None
+    arrivals: str = "poisson"
+    cv: float = 1.0
+    diurnal: str = ""
+    hourly: tuple[float, ...] = ()
+    lengths: LengthSpec
+    sessions: SessionSpec | None = None
+    prefix: PrefixSpec | None = None
+    tenants: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        faults = [text for bad, text in _faults(self) if bad]
+        if faults:
+            raise WorkloadError("\n".join(f"workload.{fault}" for fault in faults))
+
+
+def _faults(spec: WorkloadSpec) -> list[tuple[bool, str]]:
+    poisson, sessions, prefix = spec.arrivals == "poisson", spec.sessions, spec.prefix
+    lengths, marginals = spec.lengths, (spec.lengths.input, spec.lengths.output)
+    ways = bool(lengths.profile) + bool(lengths.file) + any(marginals)
+    known = ", ".join(ARRIVALS)
+    return [
+        (spec.rate <= 0, "rate: must be positive, such as '2 1/s'"),
+        ((spec.duration is None) == (spec.requests is None), "duration: give it, or requests"),
+        (spec.duration is not None and spec.duration <= 0, "duration: must be positive"),
+        (spec.requests is not None and spec.requests <= 0, "requests: must be positive"),
+        (spec.arrivals not in ARRIVALS, f"arrivals: {spec.arrivals!r} is not one of {known}"),
+        (poisson and spec.cv != 1, "cv: is 1 for poisson; take gamma or weibull"),
+        (not 0.1 <= spec.cv <= 20, f"cv: {spec.cv} is not within 0.1 and 20"),
+        (bool(spec.diurnal and spec.hourly), "hourly: give it or diurnal, not both"),
+        (len(spec.hourly) not in {0, 24}, "hourly: 24 values are wanted"),
+        (bool(spec.hourly) and not _positive(spec.hourly), "hourly: >= 0, one of them > 0"),
+        (ways != 1, "lengths: give one of profile, file, or input and output"),
+        (any(marginals) and not all(marginals), "lengths: input and output go together"),
+        (abs(lengths.correlation or 0) > 1, "lengths.correlation: is not within -1 and 1"),
+        (
+            bool(lengths.file) and lengths.correlation is not None,
+            "lengths.correlation: the pairs of a file keep their own",
+        ),
+        (sessions is not None and sessions.turns < 1, "sessions.turns: is 1 at least"),
+        (prefix is not None and not 0 <= prefix.share <= 1, "prefix.share: is not within 0 and 1"),
+        (prefix is not None and prefix.tokens < 0, "prefix.tokens: is negative"),
+        (prefix is not None and prefix.block_size < 1, "prefix.block_size: is 1 at least"),
+        (
+            bool(spec.tenants)
+            and (abs(sum(spec.tenants.values()) - 1) > 1e-6 or min(spec.tenants.values()) < 0),
+            "tenants: shares >= 0 that add up to 1 are wanted",
+        ),
+    ]
+
+
+def _positive(values: tuple[float, ...]) -> bool:
+    return min(values) >= 0 and max(values) > 0
+
+
+def spec_of(table: object, where: str) -> WorkloadSpec:
+    """Return the spec that a `[workload]` table states.
+
+    Args:
+        table: The table as TOML gives it.
+        where: File and key, for messages.
+
+    Raises:
+        WorkloadError: unknown key (with the nearest), wrong type or unit, or a contradiction.
+    """
+    try:
+        return build(WorkloadSpec, table, where)
+    except CatalogError as error:
+        raise WorkloadError(str(error)) from error
+    except WorkloadError as error:
+        raise WorkloadError(f"{where}: {error}") from error
+
+
+def read_spec(path: Path) -> WorkloadSpec:
+    """Return the spec in the `[workload]` table of a TOML file.
+
+    Raises:
+        WorkloadError: unreadable, not TOML, no such table, or as `spec_of`.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise WorkloadError(f"{path}: cannot be read as TOML: {error}") from error
+    if "workload" not in document:
+        raise WorkloadError(f"{path}: no [workload] table; see examples/diurnal_chat.toml")
+    return spec_of(document["workload"], f"{path}: workload")
