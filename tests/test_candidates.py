@@ -36,7 +36,7 @@ def deployment(gpu: str, tensor: int, weights: str = "bf16") -> Deployment:
         accelerator=chip,
         node=node(gpu),
         parallelism=Parallelism(tensor=tensor),
-        precision=Precision(linear=formats[weights], experts=formats[weights], kv=formats["bf16"]),
+        precision=Precision(linear=served, experts=served, kv=number_format("bf16")),
         settings=EngineSettings(
             engine=engine("vllm"), max_num_seqs=64, max_batched_tokens=2048, memory_fraction=0.9
         ),
