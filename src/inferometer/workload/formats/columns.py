@@ -244,7 +244,7 @@ def _check_hashes(columns: Columns, hashes: Ints, offsets: Ints) -> None:
     starts = offsets[:-1]
     before[starts[starts < len(ids)]] = -1
     follows = np.empty(int(ids.max()) + 1, np.int64)
-    follows[ids] = before
+    follows[ids[::-1]] = before[::-1]  # the first in the file stays
     wrong = np.flatnonzero(follows[ids] != before)
     if len(wrong):
         row = np.searchsorted(offsets, wrong[0], "right") - 1

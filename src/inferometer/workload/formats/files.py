@@ -1,6 +1,7 @@
 """Trace files in and out: `read` names the format itself, `write` goes by the suffix."""
 
 import dataclasses
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -124,6 +125,9 @@ def _json_names(line: bytes) -> set[str]:
     try:
         return set(msgspec.json.decode(line, type=dict[str, msgspec.Raw]))
     except (msgspec.DecodeError, UnicodeDecodeError):
+        found = {name.decode() for name in re.findall(rb'"(\w+)"\s*:', line)}
+        if any(signs <= found for signs in _SIGNS.values()):
+            return found  # a damaged row, which its reader will name
         return _SIGNS["vllm-bench"]  # a JSON document over several lines
 
 
