@@ -119,7 +119,7 @@ def _structure(trace: Trace, shape: Shape | None) -> dict[str, object]:
 def _quantiles(values: Ints) -> dict[str, float]:
     """Return mean and quantiles; tails only where the sample reaches that far."""
     levels = [q for q in QUANTILES if min(q, 1 - q) * len(values) >= 1]
-    found = np.quantile(values, levels) if levels else []
+    found = np.quantile(values, levels)
     named = {f"p{q * 100:.0f}": float(value) for q, value in zip(levels, found, strict=True)}
     return {"mean": float(values.mean()), **named, "max": float(values.max())}
 
