@@ -1,0 +1,65 @@
+"""Today's deployment against the plan: the saving, and what would have to change."""
+
+from dataclasses import dataclass
+
+from inferometer.deployment import Deployment
+from inferometer.plan.option import Option
+from inferometer.units import Fraction, UsdPerSecond
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What the plan saves over today's deployment.
+
+    Attributes:
+        current: Today's deployment, evaluated and priced as the plan is.
+        meets_slo: Whether it meets the SLO.
+        saving: Rent saved; negative if the plan costs more; None if either is unpriced.
+        saving_fraction: The same over today's rent.
+        changes: What to change, "field: from -> to".
+    """
+
+    current: Option
+    meets_slo: bool
+    saving: UsdPerSecond | None
+    saving_fraction: Fraction | None
+    changes: tuple[str, ...]
+
+
+def compare(current: Option, planned: Option) -> Comparison:
+    """Return the saving of `planned` over `current` and the list of changes."""
+    before, after = current.cost, planned.cost
+    saving = None if before is None or after is None else before - after
+    return Comparison(
+        current=current,
+        meets_slo=current.headroom >= 0 and current.outcome.utilisation < 1,
+        saving=saving,
+        saving_fraction=None if saving is None or before is None else saving / before,
+        changes=changes(current.deployment, planned.deployment),
+    )
+
+
+def changes(before: Deployment, after: Deployment) -> tuple[str, ...]:
+    """Return "field: from -> to" for everything in which two deployments differ."""
+    old, new = settings(before), settings(after)
+    return tuple(f"{name}: {old[name]} -> {new[name]}" for name in old if old[name] != new[name])
+
+
+def settings(deployment: Deployment) -> dict[str, str]:
+    """Return what a deployment is made of, by the name under which people set it."""
+    layout, engine = deployment.parallelism, deployment.settings
+    return {
+        "model": deployment.model.key,
+        "accelerator": deployment.accelerator.key,
+        "replicas": str(deployment.replicas),
+        "tensor": str(layout.tensor),
+        "pipeline": str(layout.pipeline),
+        "data": str(layout.data),
+        "expert": str(layout.expert).lower(),
+        "precision": str(deployment.precision),
+        "engine": engine.engine.key,
+        "max_num_seqs": str(engine.max_num_seqs),
+        "max_batched_tokens": str(engine.max_batched_tokens),
+        "memory_fraction": f"{engine.memory_fraction:g}",
+        "prefix_caching": str(engine.prefix_caching).lower(),
+    }

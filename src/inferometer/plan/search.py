@@ -1,0 +1,170 @@
+"""The search: the cheapest deployment that serves a workload within its SLO, and what is beside it.
+
+Exhaustive: every configuration of the space is evaluated and ends as feasible or under the reason
+that rules it out.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from inferometer.candidates import Candidates, Floats, Ints
+from inferometer.errors import InfeasibleError
+from inferometer.perf.prediction import Prediction
+from inferometer.plan.infeasible import NoPlanError, nearest
+from inferometer.plan.option import Option, option
+from inferometer.plan.pareto import front
+from inferometer.plan.prune import check, reasons
+from inferometer.plan.replicas import Evaluate, Sizing, excess, size, with_replicas
+from inferometer.plan.space import Space
+from inferometer.workload.shape import Shape
+from inferometer.workload.slo import Slo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The answer of a search.
+
+    Attributes:
+        slo: What had to be met.
+        best: The cheapest feasible deployment.
+        alternatives: The cheapest one of every accelerator, `best` first.
+        front: What no other beats on cost, speed per user and energy, by rising cost.
+        enumerated: Configurations looked at.
+        feasible: Of these, feasible ones.
+        excluded: Infeasible ones by reason; with `feasible` they add up to `enumerated`.
+        evaluations: Predictions made, replica counts included.
+        unpriced: Accelerators that were left out for want of a price.
+        why: Sentences on what limits the best one and what the next ones lack.
+    """
+
+    slo: Slo
+    best: Option
+    alternatives: tuple[Option, ...]
+    front: tuple[Option, ...]
+    enumerated: int
+    feasible: int
+    excluded: dict[str, int]
+    evaluations: int
+    unpriced: tuple[str, ...]
+    why: tuple[str, ...] = ()
+
+
+def search(space: Space, shape: Shape, slo: Slo, evaluate: Evaluate) -> Plan:
+    """Return the cheapest deployment of `space` that serves `shape` within `slo`.
+
+    Ties go to fewer accelerators, then to more capacity, then to the earlier configuration.
+
+    Raises:
+        NoPlanError: nothing does; it carries the nearest deployment and what would have to give.
+    """
+    _check_context(space, shape)
+    if not len(space.candidates):
+        raise NoPlanError("no configuration can be built", counts=space.excluded)
+    sizing = size(space.candidates, space.most_replicas, shape, slo, evaluate)
+    counts = space.excluded | _reasons(space, sizing, shape, slo, evaluate)
+    rows = np.flatnonzero(sizing.replicas > 0)
+    check(space.enumerated, counts, len(rows))
+    if not len(rows):
+        raise nearest(space, sizing, shape, slo, evaluate, counts)
+    sized = replace(space, candidates=_sized(space, sizing, rows))
+    prediction = evaluate(sized.candidates, shape)
+    chosen = _best_of_each(sized, prediction)
+    ends = front(_objectives(sized, prediction))
+    options = tuple(option(int(row), sized, prediction, slo) for row in chosen)
+    return Plan(
+        slo=slo,
+        best=options[0],
+        alternatives=options,
+        front=tuple(option(int(row), sized, prediction, slo) for row in ends),
+        enumerated=space.enumerated,
+        feasible=len(rows),
+        excluded=counts,
+        evaluations=sizing.evaluations + len(rows),
+        unpriced=space.unpriced,
+        why=_why(sized.take(chosen[:1]), options, shape, slo, evaluate),
+    )
+
+
+def _check_context(space: Space, shape: Shape) -> None:
+    longest = float((shape.inputs + shape.outputs).max())
+    model = space.candidates.model
+    if longest > model.max_context:
+        raise InfeasibleError(
+            f"workload {shape.name!r}: the longest request has {longest:.0f} tokens, "
+            f"{model.key} was published for {model.max_context}; cap the lengths or name a model "
+            "with a longer context"
+        )
+
+
+def _sized(space: Space, sizing: Sizing, rows: Ints) -> Candidates:
+    return with_replicas(space.candidates.take(rows), sizing.replicas[rows])
+
+
+def _reasons(
+    space: Space, sizing: Sizing, shape: Shape, slo: Slo, evaluate: Evaluate
+) -> dict[str, int]:
+    rows = np.flatnonzero(sizing.loaded & (sizing.replicas == 0))
+    if not len(rows):
+        return reasons(sizing, np.zeros((0, 0)), slo)
+    trial = with_replicas(space.candidates.take(rows), space.most_replicas[rows])
+    return reasons(sizing, excess(evaluate(trial, shape), slo), slo)
+
+
+def cost(space: Space) -> Floats:
+    """Return the price of every configuration with its replicas [config], USD/s."""
+    return space.cost_per_replica * space.candidates.replicas
+
+
+def _order(space: Space, prediction: Prediction) -> Ints:
+    total = space.candidates.accelerators_per_replica * space.candidates.replicas
+    return np.lexsort((-prediction.capacity, total, cost(space)))
+
+
+def _best_of_each(space: Space, prediction: Prediction) -> Ints:
+    """Return the best row of every accelerator, the best of all first."""
+    order = _order(space, prediction)
+    _, first = np.unique(space.candidates.accelerator[order], return_index=True)
+    return order[np.sort(first)]
+
+
+def _objectives(space: Space, prediction: Prediction) -> Floats:
+    return np.column_stack((cost(space), prediction.tpot[:, 0], prediction.power))
+
+
+def _why(
+    best: Space, options: tuple[Option, ...], shape: Shape, slo: Slo, evaluate: Evaluate
+) -> tuple[str, ...]:
+    first = options[0]
+    lines = [f"capacity is limited by {first.outcome.binding}"]
+    if first.tightest:
+        lines.append(
+            f"{first.tightest} has {first.headroom:.0%} headroom, the least of all targets"
+        )
+    if first.deployment.replicas > 1:
+        lines.append(_one_fewer(best, shape, slo, evaluate))
+    lines += [_lacks(first, other) for other in options[1:3]]
+    return tuple(lines)
+
+
+def _one_fewer(best: Space, shape: Shape, slo: Slo, evaluate: Evaluate) -> str:
+    count = best.candidates.replicas - 1
+    trial = evaluate(with_replicas(best.candidates, count), shape)
+    if trial.utilisation[0] >= 1:
+        lack = f"is overloaded at the busiest minute ({trial.utilisation[0]:.0%} of capacity)"
+    else:
+        place = int(excess(trial, slo)[:, 0].argmax())
+        target = slo.targets[place]
+        lack = f"misses {target} by {excess(trial, slo)[place, 0] - 1:.0%}"
+    return f"one replica fewer ({count[0]}) {lack}"
+
+
+def _lacks(best: Option, other: Option) -> str:
+    if best.cost is None or other.cost is None or best.price is None or other.price is None:
+        return f"{other.deployment.accelerator.key} is unpriced"
+    more = other.deployment.accelerators / best.deployment.accelerators
+    each = other.price.price / best.price.price
+    return (
+        f"{other.deployment} costs {other.cost / best.cost - 1:+.0%}: {more:.3g} x the accelerators"
+        f" at {each:.3g} x the price of each"
+    )

@@ -1,0 +1,201 @@
+"""Sensitivity: which assumption, moved within its range, changes the decision."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from inferometer.candidates import Candidates
+from inferometer.errors import InfeasibleError
+from inferometer.perf.prediction import Prediction
+from inferometer.plan.replicas import Evaluate
+from inferometer.plan.search import Plan, search
+from inferometer.plan.space import Space
+from inferometer.units import Fraction, UsdPerSecond
+from inferometer.workload.shape import Shape
+from inferometer.workload.slo import Slo
+
+CONTENDERS = 2.0
+"""Configurations of accelerators whose best deployment costs up to this factor times the best one
+are searched again; no range below moves a cost ratio by as much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Case:
+    """The inputs of one search.
+
+    Attributes:
+        space: What may be built, and its prices.
+        shape: The workload.
+        evaluate: What predicts.
+    """
+
+    space: Space
+    shape: Shape
+    evaluate: Evaluate
+
+
+Change = Callable[[Case, float], Case]
+"""Returns the case with one assumption multiplied by a factor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swing:
+    """What one assumption does to the answer at both ends of its range.
+
+    Attributes:
+        assumption: What was moved.
+        low_factor: Factor at the low end.
+        high_factor: Factor at the high end.
+        low_cost: Cost of the best plan at the low end; None if there is none.
+        high_cost: Cost at the high end.
+        low_choice: The best deployment at the low end, "" if there is none.
+        high_choice: The same at the high end.
+        flips: Whether the accelerator, layout or precision of the best plan changes at either end.
+    """
+
+    assumption: str
+    low_factor: Fraction
+    high_factor: Fraction
+    low_cost: UsdPerSecond | None
+    high_cost: UsdPerSecond | None
+    low_choice: str
+    high_choice: str
+    flips: bool
+
+
+def _price(accelerator: str) -> Change:
+    def change(case: Case, factor: float) -> Case:
+        prices = tuple(
+            replace(price, price=price.price * factor)
+            if price is not None and price.accelerator == accelerator
+            else price
+            for price in case.space.prices
+        )
+        return replace(case, space=replace(case.space, prices=prices))
+
+    return change
+
+
+def _rate(case: Case, factor: float) -> Case:
+    shape = case.shape
+    moved = replace(
+        shape,
+        requests=shape.requests * factor,
+        rate=shape.rate * factor,
+        peak_rate=shape.peak_rate * factor,
+        series=shape.series * factor,
+    )
+    return replace(case, shape=moved)
+
+
+def _peak(case: Case, factor: float) -> Case:
+    peak = max(case.shape.peak_rate * factor, case.shape.rate)
+    return replace(case, shape=replace(case.shape, peak_rate=peak))
+
+
+def _outputs(case: Case, factor: float) -> Case:
+    room = case.space.candidates.model.max_context - case.shape.inputs
+    outputs = np.minimum(np.maximum(case.shape.outputs * factor, 1.0), room)
+    return replace(case, shape=replace(case.shape, outputs=outputs))
+
+
+def _cached(case: Case, factor: float) -> Case:
+    """Move the share of prompt tokens that is *not* cached."""
+    cached = max(1 - (1 - case.shape.cached_fraction) * factor, 0.0)
+    return replace(case, shape=replace(case.shape, cached_fraction=cached))
+
+
+def _slowness(case: Case, factor: float) -> Case:
+    return replace(case, evaluate=slowed(case.evaluate, factor))
+
+
+def slowed(evaluate: Evaluate, factor: float) -> Evaluate:
+    """Return an evaluator whose times are all `factor` as long and whose capacity is less by it."""
+
+    def changed(candidates: Candidates, shape: Shape) -> Prediction:
+        faster = replace(
+            shape,
+            rate=shape.rate * factor,
+            peak_rate=shape.peak_rate * factor,
+            series=shape.series * factor,
+        )  # time scaled by 1 / factor: the same system on a slower clock
+        found = evaluate(candidates, faster)
+        times = {name: getattr(found, name) * factor for name in ("ttft", "tpot", "itl", "e2e")}
+        return replace(found, shape=shape, capacity=found.capacity / factor, **times)
+
+    return changed
+
+
+def assumptions(best: str) -> dict[str, tuple[Change, float, float]]:
+    """Return what is moved, and within which factors: a range of doubt, not a forecast.
+
+    The model's own error is the one of the closed form against public measurements; prices move by
+    a quarter as quotes of one part do between providers.
+    """
+    return {
+        f"price of {best}": (_price(best), 0.75, 1.25),
+        "model error (all times)": (_slowness, 0.8, 1.25),
+        "request rate": (_rate, 0.75, 1.25),
+        "peak over mean": (_peak, 0.75, 1.25),
+        "output length": (_outputs, 0.75, 1.25),
+        "uncached share of prompts": (_cached, 0.7, 1.0),
+    }
+
+
+def tornado(plan: Plan, case: Case, slo: Slo) -> tuple[Swing, ...]:
+    """Return the swing of every assumption, the widest first; searches the contenders again."""
+    chosen = replace(case, space=_contenders(plan, case.space))
+    best = plan.best.deployment.accelerator.key
+    swings = [
+        _swing(name, change, (low, high), chosen, slo, plan)
+        for name, (change, low, high) in assumptions(best).items()
+    ]
+    return tuple(sorted(swings, key=_width, reverse=True))
+
+
+def _contenders(plan: Plan, space: Space) -> Space:
+    limit = CONTENDERS * (plan.best.cost or 0.0)
+    keys = {
+        option.deployment.accelerator.key
+        for option in plan.alternatives
+        if option.cost is not None and option.cost <= limit
+    }
+    near = np.array([chip.key in keys for chip in space.candidates.accelerators])
+    return space.take(np.flatnonzero(near[space.candidates.accelerator]))
+
+
+def _swing(
+    name: str, change: Change, ends: tuple[float, float], case: Case, slo: Slo, plan: Plan
+) -> Swing:
+    low, high = (_answer(change(case, factor), slo) for factor in ends)
+    return Swing(
+        assumption=name,
+        low_factor=ends[0],
+        high_factor=ends[1],
+        low_cost=None if low is None else low.best.cost,
+        high_cost=None if high is None else high.best.cost,
+        low_choice="" if low is None else str(low.best.deployment),
+        high_choice="" if high is None else str(high.best.deployment),
+        flips=_identity(plan) != _identity(low) or _identity(plan) != _identity(high),
+    )
+
+
+def _answer(case: Case, slo: Slo) -> Plan | None:
+    try:
+        return search(case.space, case.shape, slo, case.evaluate)
+    except InfeasibleError:
+        return None
+
+
+def _identity(plan: Plan | None) -> tuple[str, str, str] | None:
+    if plan is None:
+        return None
+    chosen = plan.best.deployment
+    return chosen.accelerator.key, str(chosen.parallelism), str(chosen.precision)
+
+
+def _width(swing: Swing) -> float:
+    if swing.low_cost is None or swing.high_cost is None:
+        return float("inf")
+    return abs(swing.high_cost - swing.low_cost)
