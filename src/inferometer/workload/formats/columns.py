@@ -4,11 +4,18 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inferometer.errors import WorkloadError
 from inferometer.workload.trace import Floats, Ints, Prefixes, Trace
+
+if TYPE_CHECKING:
+    Reals = array[float]
+    Wholes = array[int]
+else:  # Python 3.11 cannot subscript it
+    Reals = Wholes = array
 
 LONGEST = 10**9
 """Tokens of one request beyond which a figure is taken for a fault (largest context: 10^7)."""
@@ -71,11 +78,11 @@ class Lengths:
     format: str = ""
 
 
-def _floats() -> "array[float]":
+def _floats() -> Reals:
     return array("d")
 
 
-def _ints() -> "array[int]":
+def _ints() -> Wholes:
     return array("q")
 
 
@@ -84,14 +91,14 @@ class Columns:
     """Requests gathered so far; `arrival` stays empty for a format without times."""
 
     path: Path
-    arrival: "array[float]" = field(default_factory=_floats)
-    inputs: "array[int]" = field(default_factory=_ints)
-    outputs: "array[int]" = field(default_factory=_ints)
-    lines: "array[int]" = field(default_factory=_ints)  # line, or row for a binary format
-    session: "array[int]" = field(default_factory=_ints)
+    arrival: Reals = field(default_factory=_floats)
+    inputs: Wholes = field(default_factory=_ints)
+    outputs: Wholes = field(default_factory=_ints)
+    lines: Wholes = field(default_factory=_ints)  # line, or row for a binary format
+    session: Wholes = field(default_factory=_ints)
     tenant: list[str] = field(default_factory=list[str])
-    hashes: "array[int]" = field(default_factory=_ints)
-    blocks: "array[int]" = field(default_factory=_ints)  # hashes of each request
+    hashes: Wholes = field(default_factory=_ints)
+    blocks: Wholes = field(default_factory=_ints)  # hashes of each request
     block_size: int = 0
     failed: int = 0
     orphans: int = 0
@@ -192,7 +199,7 @@ def _tally(columns: Columns, kept: int, reordered: int) -> Tally:
     )
 
 
-def _column(columns: Columns, name: str, values: "array[int]") -> Ints:
+def _column(columns: Columns, name: str, values: Wholes) -> Ints:
     """Return an optional column, which every request or none must have."""
     if len(values) != len(columns.inputs):
         raise WorkloadError(
