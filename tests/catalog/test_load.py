@@ -148,7 +148,7 @@ def test_version_points_keep_names_apart() -> None:
 
 
 def test_an_unknown_name_lists_the_nearest() -> None:
-    with pytest.raises(CatalogError, match="no accelerator is named 'h1000'; nearest: .*H100"):
+    with pytest.raises(CatalogError, match=r"no accelerator is named 'h1000'; nearest: .*H100"):
         tables.accelerator("h1000")
     assert nearest("h100sxm", ["a100-sxm", "h100-sxm"])[0] == "h100-sxm"
 

@@ -46,5 +46,5 @@ def test_token_prices_are_shown_by_day(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_an_unknown_name_is_an_error_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(CatalogError, match="nearest: .*100"):
+    with pytest.raises(CatalogError, match=r"nearest: .*100"):
         run(capsys, "show", "h10000")

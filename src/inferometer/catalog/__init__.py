@@ -5,7 +5,8 @@ Lookups by name take any spelling and read their file on first use::
     from inferometer import catalog
     catalog.accelerator("NVIDIA H100 SXM").memory_bandwidth
 
-Whole tables are in `catalog.tables`, since `catalog.engines` and others are modules of records.
+Whole tables are in `catalog.tables`, since `catalog.engines`, `catalog.number_format` and others
+are modules of records.
 """
 
 import importlib
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
         length_profile,
         node,
         nodes,
-        number_format,
     )
     from inferometer.catalog.tokens import token_prices
 
@@ -47,7 +47,6 @@ __all__ = [
     "length_profile",
     "node",
     "nodes",
-    "number_format",
     "token_prices",
 ]
 

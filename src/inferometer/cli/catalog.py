@@ -16,7 +16,10 @@ from inferometer.catalog.source import Source
 from inferometer.errors import CatalogError
 from inferometer.units import column, convert, units_of
 
-app = App(name="catalog", help="Look facts up: accelerators, models, engines, prices, grids, workload lengths.")
+app = App(
+    name="catalog",
+    help="Look facts up: accelerators, engines, prices, grids, lengths, each with its source.",
+)
 
 Format = Literal["table", "json"]
 Row = Mapping[str, Any]
