@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from inferometer.errors import WorkloadError
+from inferometer.units import Duration
 from inferometer.workload.formats.columns import Columns
 from inferometer.workload.formats.lines import csv_rows, lines, token_count
 
@@ -59,7 +60,7 @@ class Benchmark:
 
     input_lens: list[Count] = field(default_factory=list[int])
     output_lens: list[Count] = field(default_factory=list[int])
-    start_times: list[float] = field(default_factory=list[float])
+    start_times: list[Duration] = field(default_factory=list[float])
     errors: list[str | None] = field(default_factory=list[str | None])
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from inferometer.errors import WorkloadError
+from inferometer.units import Duration, Unit
 from inferometer.workload.formats.columns import Columns
 from inferometer.workload.formats.lines import lines
 
@@ -21,7 +22,7 @@ BAILIAN_BLOCK = 16  # tokens; alibaba-edu/qwen-bailian-usagetraces-anon README
 class Mooncake:
     """One row; `timestamp` in ms."""
 
-    timestamp: float
+    timestamp: Annotated[float, Unit("ms")]
     input_length: Count
     output_length: Count
     hash_ids: list[Count] | None = None
@@ -33,7 +34,7 @@ class Bailian:
 
     chat_id: int
     parent_chat_id: int
-    timestamp: float
+    timestamp: Duration
     input_length: Count
     output_length: Count
     hash_ids: list[Count] | None = None
@@ -52,7 +53,7 @@ class Simulated:
 class Own:
     """One row of Inferometer's own format; times in s, from any origin."""
 
-    arrival_s: float
+    arrival_s: Duration
     input_tokens: Count
     output_tokens: Count
     session: int | None = None
