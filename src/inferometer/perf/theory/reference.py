@@ -126,8 +126,9 @@ def _same_optimum(row: Row, buildable: Points, listed: Points) -> None:
 
 
 def _buildable() -> tuple[Array, Array]:
-    chips, batch = np.meshgrid(BUILDABLE_CHIPS, BUILDABLE_BATCH, indexing="ij")
-    return chips.ravel(), batch.ravel()
+    chips = np.asarray(np.repeat(BUILDABLE_CHIPS, BUILDABLE_BATCH.size), np.float64)
+    batch = np.asarray(np.tile(BUILDABLE_BATCH, BUILDABLE_CHIPS.size), np.float64)
+    return chips, batch
 
 
 def _question(row: Row) -> Question:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inferometer.perf.theory.architecture import Architecture
 from inferometer.perf.theory.chip import Chip
@@ -74,12 +75,12 @@ class StepTime:
         return self.kernel + self.network + np.maximum(self.memory, self.arithmetic)
 
 
-def fits(question: Question, chips: Array, batch: Array) -> Array:
+def fits(question: Question, chips: Array, batch: Array) -> NDArray[np.bool_]:
     """Return where pooled HBM holds the weights and the KV cache of all sequences."""
     model = question.model
     cache = model.kv_bytes * question.context * batch
     held = cache + model.weight_bytes * model.parameters
-    return np.asarray(chips * question.chip.memory >= held) | (not question.capacity)
+    return (chips * question.chip.memory >= held) | (not question.capacity)
 
 
 def arithmetic(question: Question, chips: Array, batch: Array) -> Array:
