@@ -1,0 +1,66 @@
+"""Energy at the facility's meter: accelerators, the host around them, the building around both."""
+
+from dataclasses import dataclass
+
+from inferometer.errors import ScenarioError
+from inferometer.outcome import Outcome
+from inferometer.units import Grams, GramsPerJoule, Joules, Watts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FacilityEnergy:
+    """Energy over the span of an outcome, by boundary; the parts add up to `total`.
+
+    Attributes:
+        accelerators: The accelerators' own.
+        host: The servers around them.
+        building: Cooling and distribution, (PUE - 1) of the two above.
+    """
+
+    accelerators: Joules
+    host: Joules
+    building: Joules
+
+    @property
+    def total(self) -> float:
+        """Energy at the facility's meter, J."""
+        return self.accelerators + self.host + self.building
+
+
+def facility_energy(
+    outcome: Outcome, *, accelerators: int, host_power: Watts, pue: float
+) -> FacilityEnergy:
+    """Return the energy of `outcome` at the facility's meter.
+
+    Args:
+        outcome: What the deployment did.
+        accelerators: Accelerators of the deployment.
+        host_power: Host power per accelerator, W.
+        pue: Power usage effectiveness, at least 1.
+
+    Raises:
+        ScenarioError: a PUE below 1 or a negative host power.
+    """
+    if not pue >= 1:
+        raise ScenarioError(f"pue is {pue}; it is a ratio of at least 1")
+    if host_power < 0:
+        raise ScenarioError(f"host power is {host_power} W; it cannot be negative")
+    own = outcome.energy.total
+    host = accelerators * host_power * outcome.span
+    return FacilityEnergy(accelerators=own, host=host, building=(pue - 1) * (own + host))
+
+
+def use_carbon(energy: Joules, intensity: GramsPerJoule) -> Grams:
+    """Return the emissions of electricity: energy x grid intensity, g CO2e."""
+    return energy * intensity
+
+
+def embodied_carbon(embodied: Grams, *, share_of_life: float) -> Grams:
+    """Return the part of an item's manufacture that a share of its life carries, g CO2e.
+
+    Raises:
+        ScenarioError: a share outside 0..1.
+    """
+    if not 0 <= share_of_life <= 1:
+        raise ScenarioError(f"share of life is {share_of_life}; it is a fraction, 0 to 1")
+    return embodied * share_of_life
