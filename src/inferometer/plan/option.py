@@ -1,7 +1,9 @@
 """One deployment that was evaluated: what it does and what it costs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Annotated
 
+from inferometer.account.bill import Bill, Tariff, bill
 from inferometer.catalog.prices import AcceleratorPrice
 from inferometer.deployment import Deployment
 from inferometer.outcome import Outcome
@@ -12,10 +14,12 @@ from inferometer.units import (
     Fraction,
     JoulesPerToken,
     TokensPerSecond,
+    Unit,
     UsdPerSecond,
-    UsdPerToken,
 )
 from inferometer.workload.slo import Slo
+
+GramsPerToken = Annotated[float, Unit("g/tok", "g_per_token", "g/tok")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +34,9 @@ class Option:
         speed: Output tokens per second that one user sees, 1 / mean TPOT.
         tightest: Target nearest to its limit, "" without an SLO.
         headroom: Share of that limit left; below zero it is missed.
-        by_allocation: Whole rent over the tokens served at the actual load, input and output.
-        by_usage: Rent over the tokens served if run at capacity.
-        energy_per_output: Energy of the accelerators per output token.
+        bill: Money, energy and carbon over the workload's span, per class of token on both bases.
+        energy_per_output: Energy at the facility's meter per output token.
+        carbon_per_output: Emissions of that energy per output token; None if the grid is unknown.
     """
 
     deployment: Deployment
@@ -42,19 +46,39 @@ class Option:
     speed: TokensPerSecond
     tightest: str
     headroom: Fraction
-    by_allocation: UsdPerToken | None
-    by_usage: UsdPerToken | None
+    bill: Bill
     energy_per_output: JoulesPerToken
+    carbon_per_output: GramsPerToken | None
+
+    @property
+    def by_allocation(self) -> float | None:
+        """The whole bill over the tokens served, input and output, USD/tok; None if unpriced."""
+        return None if self.bill.allocation is None else self.bill.allocation.blended
+
+    @property
+    def by_usage(self) -> float | None:
+        """What the same tokens cost without idle time, USD/tok; None if unpriced."""
+        return None if self.bill.usage is None else self.bill.usage.blended
+
+
+RENTED = Tariff(accelerator=None)
+"""A tariff of rent alone: power in the price, no building, grid unknown."""
 
 
 def option(
-    row: int, space: Space, prediction: Prediction, slo: Slo, *, place: int | None = None
+    row: int,
+    space: Space,
+    prediction: Prediction,
+    slo: Slo,
+    site: Tariff = RENTED,
+    *,
+    place: int | None = None,
 ) -> Option:
     """Return row `row` of `space`, found at `place` (same row by default) in `prediction`."""
     at = row if place is None else place
     deployment = space.candidates.deployment(row)
     price = space.prices[int(space.candidates.accelerator[row])]
-    return stated(deployment, price, prediction, slo, place=at)
+    return stated(deployment, price, prediction, slo, site, place=at)
 
 
 def stated(
@@ -62,16 +86,20 @@ def stated(
     price: AcceleratorPrice | None,
     prediction: Prediction,
     slo: Slo,
+    site: Tariff = RENTED,
     *,
     place: int = 0,
 ) -> Option:
-    """Return a deployment with row `place` of its prediction and its price."""
+    """Return a deployment with row `place` of its prediction and its bill.
+
+    `site` holds the building and the grid; its own accelerator price is not read.
+    """
     outcome = prediction.outcome(place)
     ratios = excess(prediction, slo)[:, place]
     worst = int(ratios.argmax()) if len(ratios) else -1
     cost = None if price is None else price.price * deployment.accelerators
-    tokens = outcome.input_rate + outcome.output_rate
-    full = outcome.capacity / outcome.request_rate
+    charged = bill(outcome, deployment, replace(site, accelerator=price))
+    produced = outcome.output_rate * outcome.span
     return Option(
         deployment=deployment,
         outcome=outcome,
@@ -80,7 +108,7 @@ def stated(
         speed=1 / outcome.tpot.mean,
         tightest=str(slo.targets[worst]) if worst >= 0 else "",
         headroom=1 - float(ratios[worst]) if worst >= 0 else 1.0,
-        by_allocation=None if cost is None else cost / tokens,
-        by_usage=None if cost is None else cost / (tokens * full),
-        energy_per_output=outcome.energy.total / (outcome.output_rate * outcome.span),
+        bill=charged,
+        energy_per_output=charged.energy.total / produced,
+        carbon_per_output=None if charged.carbon is None else charged.carbon / produced,
     )

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from inferometer.account.bill import Tariff
 from inferometer.candidates import Candidates, Floats, Ints
 from inferometer.errors import InfeasibleError
 from inferometer.perf.prediction import Prediction
 from inferometer.plan.infeasible import NoPlanError, nearest
-from inferometer.plan.option import Option, option
+from inferometer.plan.option import RENTED, Option, option
 from inferometer.plan.pareto import front
 from inferometer.plan.prune import check, reasons
 from inferometer.plan.replicas import Evaluate, Sizing, excess, size, with_replicas
@@ -50,10 +51,17 @@ class Plan:
     why: tuple[str, ...] = ()
 
 
-def search(space: Space, shape: Shape, slo: Slo, evaluate: Evaluate) -> Plan:
+def search(space: Space, shape: Shape, slo: Slo, evaluate: Evaluate, site: Tariff = RENTED) -> Plan:
     """Return the cheapest deployment of `space` that serves `shape` within `slo`.
 
     Ties go to fewer accelerators, then to more capacity, then to the earlier configuration.
+
+    Args:
+        space: What can be built, with prices.
+        shape: The workload.
+        slo: The targets.
+        evaluate: What predicts.
+        site: Building and grid, for energy and carbon of the options shown.
 
     Raises:
         NoPlanError: nothing does; it carries the nearest deployment and what would have to give.
@@ -71,12 +79,12 @@ def search(space: Space, shape: Shape, slo: Slo, evaluate: Evaluate) -> Plan:
     prediction = evaluate(sized.candidates, shape)
     chosen = _best_of_each(sized, prediction)
     ends = front(_objectives(sized, prediction))
-    options = tuple(option(int(row), sized, prediction, slo) for row in chosen)
+    options = tuple(option(int(row), sized, prediction, slo, site) for row in chosen)
     return Plan(
         slo=slo,
         best=options[0],
         alternatives=options,
-        front=tuple(option(int(row), sized, prediction, slo) for row in ends),
+        front=tuple(option(int(row), sized, prediction, slo, site) for row in ends),
         enumerated=space.enumerated,
         feasible=len(rows),
         excluded=counts,

@@ -1,0 +1,65 @@
+"""`inferometer explain`: from the ideal price of a token to the actual one, step by step."""
+
+from pathlib import Path
+
+from inferometer.candidates import one
+from inferometer.cli import inputs
+from inferometer.cli.options import Format, Question, Stated, deployment_spec, scenario_of
+from inferometer.cli.result import show_json, show_rows
+from inferometer.cli.scenario import Scenario
+from inferometer.deployment import Deployment
+from inferometer.errors import ScenarioError
+from inferometer.plan.option import stated
+from inferometer.plan.provenance import facts
+from inferometer.plan.search import search
+from inferometer.plan.space import build
+from inferometer.plan.waterfall import waterfall
+
+
+def explain(
+    file: Path | None = None,
+    /,
+    *,
+    question: Question | None = None,
+    deployment: Stated | None = None,
+    format: Format = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Explain the price of a token: ideal, with the engine, within the SLO, at the peak, actual.
+
+    Args:
+        file: Scenario, a TOML file; options lie on top of it.
+        question: What is asked.
+        deployment: The deployment; without one, the plan's.
+        format: A table for people, or JSON.
+    """
+    scenario = scenario_of(file, question or Question())
+    built = _deployment(scenario, deployment or Stated())
+    slo, shape = inputs.slo_of(scenario), inputs.shape_of_scenario(scenario)
+    evaluate = inputs.evaluator(slo)
+    prediction = evaluate(one(built), shape)
+    inputs.require_fit(built, prediction)
+    price = inputs.price_of(built.accelerator.key, scenario.prices)
+    option = stated(built, price, prediction, slo, inputs.site_of(scenario))
+    if option.cost is None:
+        raise ScenarioError(f"{built.accelerator.key} is unpriced; choose another --commitment")
+    steps = waterfall(built, option.cost, shape, slo, evaluate=evaluate, ideal=inputs.ideal(slo))
+    if format == "json":
+        answer = {"option": option, "waterfall": steps, "sources": facts(option)}
+        show_json(answer | {"scenario": scenario})
+        return
+    show_rows(str(built), [
+        {"step": s.name, "adds $/Mtok": s.added * 1e6, "$/Mtok": s.price * 1e6, "how": s.formula}
+        for s in steps
+    ])  # fmt: skip
+    show_rows("Sources", [{"record": f.record, "source": f.source} for f in facts(option)])
+
+
+def _deployment(scenario: Scenario, stated_one: Stated) -> Deployment:
+    model = inputs.model_of(scenario)
+    if stated_one.gpu or scenario.deployment is not None:
+        return inputs.deployment_of(model, deployment_spec(scenario, stated_one))
+    slo, weights = inputs.slo_of(scenario), inputs.weights_of(model, scenario.search)
+    supplies = inputs.supplies_of(scenario.search, scenario.prices)
+    space = build(model, supplies, inputs.choices_of(weights, scenario.search))
+    shape = inputs.shape_of_scenario(scenario)
+    return search(space, shape, slo, inputs.evaluator(slo)).best.deployment

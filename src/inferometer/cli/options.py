@@ -1,0 +1,150 @@
+"""Options that the commands share; what is given lies on top of the scenario file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from inferometer.cli.scenario import (
+    DeploymentSpec,
+    PriceSpec,
+    Scenario,
+    overlaid,
+    read_scenario,
+)
+from inferometer.errors import ScenarioError
+from inferometer.workload.spec import read_spec
+
+Format = Literal["table", "json"]
+Many = Parameter(consume_multiple=False, negative=())
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked, whichever command answers.
+
+    Attributes:
+        model: Catalogue name, or path of a config.json.
+        trace: Trace file.
+        workload: TOML file with a [workload] table.
+        slo: Target such as "ttft p99 <= 2s"; repeat for more.
+        commitment: "on-demand", "spot", "reserved-1y", "reserved-3y" or "owned".
+        provider: Price of this provider instead of the median over all.
+        region: Prices of this region only.
+        at: Day of the prices; the newest of the catalogue without it.
+        facility: Kind of data centre, for its PUE.
+        grid: Electricity grid, for its carbon.
+        seed: Of a synthetic workload.
+    """
+
+    model: str = ""
+    trace: str = ""
+    workload: Path | None = None
+    slo: Annotated[tuple[str, ...], Many] = ()
+    commitment: str = ""
+    provider: str = ""
+    region: str = ""
+    at: str = ""
+    facility: str = ""
+    grid: str = ""
+    seed: int | None = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """One deployment, stated.
+
+    Attributes:
+        gpu: Accelerator.
+        tp: Tensor-parallel ranks.
+        pp: Pipeline stages.
+        dp: Attention data-parallel ranks.
+        ep: Whether experts are placed whole.
+        replicas: Replicas.
+        engine: Serving engine.
+        weights: Format of the weights.
+        kv: Format of the KV cache.
+        max_num_seqs: Limit on running sequences.
+        max_batched_tokens: Step budget.
+    """
+
+    gpu: str = ""
+    tp: int | None = None
+    pp: int | None = None
+    dp: int | None = None
+    ep: bool | None = None
+    replicas: int | None = None
+    engine: str = ""
+    weights: str = ""
+    kv: str = ""
+    max_num_seqs: int | None = None
+    max_batched_tokens: int | None = None
+
+
+def scenario_of(file: Path | None, asked: Question) -> Scenario:
+    """Return the scenario of `file` with the options of `asked` on top.
+
+    Raises:
+        ScenarioError: the file is at fault, or both a trace and a workload are asked for.
+        WorkloadError: the workload's file is at fault.
+    """
+    base = read_scenario(file)
+    if asked.trace and asked.workload:
+        raise ScenarioError("--trace and --workload: give one of them")
+    prices: PriceSpec = overlaid(
+        base.prices,
+        commitment=asked.commitment,
+        provider=asked.provider,
+        region=asked.region,
+        at=asked.at,
+        facility=asked.facility,
+        grid=asked.grid,
+    )
+    spec = None if asked.workload is None else read_spec(asked.workload)
+    if spec is not None:
+        base = overlaid(base, workload=spec)
+        base = _without_trace(base)
+    result: Scenario = overlaid(
+        base,
+        model=asked.model,
+        trace=asked.trace,
+        slo=asked.slo,
+        prices=prices,
+        seed=asked.seed,
+    )
+    return result
+
+
+def _without_trace(scenario: Scenario) -> Scenario:
+    from dataclasses import replace
+
+    return replace(scenario, trace="")
+
+
+def deployment_spec(scenario: Scenario, stated: Stated) -> DeploymentSpec:
+    """Return the deployment of the scenario with the options of `stated` on top.
+
+    Raises:
+        ScenarioError: no accelerator named.
+    """
+    base = scenario.deployment or (DeploymentSpec(gpu=stated.gpu) if stated.gpu else None)
+    if base is None:
+        raise ScenarioError("no deployment: give --gpu, or a [deployment] table")
+    result: DeploymentSpec = overlaid(
+        base,
+        gpu=stated.gpu,
+        tensor=stated.tp,
+        pipeline=stated.pp,
+        data=stated.dp,
+        expert=stated.ep,
+        replicas=stated.replicas,
+        engine=stated.engine,
+        weights=stated.weights,
+        kv=stated.kv,
+        max_num_seqs=stated.max_num_seqs,
+        max_batched_tokens=stated.max_batched_tokens,
+    )
+    return result

@@ -1,0 +1,160 @@
+"""Scenario files: what is planned, for whom, from what; options lie on top of the file."""
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inferometer.catalog.schema import build
+from inferometer.errors import CatalogError, ScenarioError
+from inferometer.workload.spec import WorkloadSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSpec:
+    """What the search may choose; empty takes everything that the catalogue has.
+
+    Attributes:
+        gpus: Accelerators to consider.
+        have: Supply as "h100-sxm=16"; then nothing else is considered.
+        max_gpus: Most accelerators of one deployment.
+        engines: Serving engines.
+        kv: Formats of the KV cache.
+        allow_precision: Formats that the weights may be converted to, with loss.
+        max_num_seqs: Limits on running sequences.
+        max_batched_tokens: Step budgets.
+    """
+
+    gpus: tuple[str, ...] = ()
+    have: tuple[str, ...] = ()
+    max_gpus: int = 1024
+    engines: tuple[str, ...] = ("vllm",)
+    kv: tuple[str, ...] = ("bf16", "fp8")
+    allow_precision: tuple[str, ...] = ()
+    max_num_seqs: tuple[int, ...] = ()
+    max_batched_tokens: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSpec:
+    """Which price rows count.
+
+    Attributes:
+        commitment: "on-demand", "spot", "reserved-1y", "reserved-3y" or "owned".
+        provider: One provider; "" for the median over all.
+        region: One region; "" for all.
+        at: Day, as 2026-11-01; "" for the newest row of the catalogue.
+        facility: Kind of data centre, for its PUE.
+        grid: Electricity grid, for its carbon; "" leaves emissions unknown.
+    """
+
+    commitment: str = "on-demand"
+    provider: str = ""
+    region: str = ""
+    at: str = ""
+    facility: str = "industry"
+    grid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentSpec:
+    """One stated deployment.
+
+    Attributes:
+        gpu: Accelerator.
+        tensor: Tensor-parallel ranks.
+        pipeline: Pipeline stages.
+        data: Attention data-parallel ranks.
+        expert: Whether experts are placed whole.
+        replicas: Replicas.
+        engine: Serving engine.
+        weights: Format of the weights; "" takes the first published checkpoint's.
+        kv: Format of the KV cache.
+        max_num_seqs: Limit on running sequences; 0 takes the engine's default.
+        max_batched_tokens: Step budget; 0 takes the engine's default.
+    """
+
+    gpu: str
+    tensor: int = 1
+    pipeline: int = 1
+    data: int = 1
+    expert: bool = False
+    replicas: int = 1
+    engine: str = "vllm"
+    weights: str = ""
+    kv: str = "bf16"
+    max_num_seqs: int = 0
+    max_batched_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A question to the planner.
+
+    Attributes:
+        model: Name of a model of the catalogue, or path of its config.json.
+        trace: Trace file; or give `workload`.
+        workload: Specification of a synthetic workload.
+        slo: Targets such as "ttft p99 <= 2 s".
+        search: What may be chosen.
+        prices: Which prices count.
+        deployment: The deployment to predict or explain.
+        seed: Of the synthetic workload.
+    """
+
+    model: str = ""
+    trace: str = ""
+    workload: WorkloadSpec | None = None
+    slo: tuple[str, ...] = ()
+    search: SearchSpec = dataclasses.field(default_factory=SearchSpec)
+    prices: PriceSpec = dataclasses.field(default_factory=PriceSpec)
+    deployment: DeploymentSpec | None = None
+    seed: int = 0
+
+
+def read_scenario(path: Path | None) -> Scenario:
+    """Return the scenario of a TOML file, the empty one without a file.
+
+    Raises:
+        ScenarioError: unreadable, not TOML, an unknown key (with the nearest), a wrong type.
+    """
+    table: dict[str, Any] = {} if path is None else tables(path)
+    return _built(Scenario, table, str(path))
+
+
+def read_deployment(path: Path) -> DeploymentSpec:
+    """Return the `[deployment]` table of a TOML file.
+
+    Raises:
+        ScenarioError: as `read_scenario`, or no such table.
+    """
+    table = tables(path)
+    if "deployment" not in table:
+        raise ScenarioError(f"{path}: no [deployment] table; it needs at least 'gpu'")
+    return _built(DeploymentSpec, table["deployment"], f"{path}: deployment")
+
+
+def tables(path: Path) -> dict[str, Any]:
+    """Return the content of a TOML file.
+
+    Raises:
+        ScenarioError: unreadable, or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ScenarioError(f"{path}: cannot be read as TOML: {error}") from error
+
+
+def overlaid(scenario: Any, **options: Any) -> Any:
+    """Return a record with every option that was given (not None, not empty) in its place."""
+    given = {name: value for name, value in options.items() if value not in (None, (), "")}
+    return dataclasses.replace(scenario, **given)
+
+
+def _built(record: Any, table: Any, where: str) -> Any:
+    try:
+        return build(record, table, where)
+    except CatalogError as error:
+        raise ScenarioError(str(error)) from error
