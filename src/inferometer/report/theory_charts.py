@@ -1,11 +1,13 @@
 """Charts of the theory: the frontier of speed and price, and the measured exponents."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from inferometer.errors import ScenarioError
 from inferometer.perf.theory.exponents import Sweep
@@ -72,10 +74,12 @@ def _finish(figure: Figure, file: Path) -> None:
         raise ScenarioError(f"--plot {file}: cannot be written: {error}") from error
 
 
-def _plain_ticks(axes: object) -> None:
-    """Label every axis that spans less than a decade or two with plain numbers."""
-    from_axis = (getattr(axes, name) for name in ("xaxis", "yaxis"))
-    for axis in from_axis:
+def _plain_ticks(axes: Axes) -> None:
+    """Label 1, 2 and 5 of each decade with plain numbers where the axis spans few of them."""
+    for axis in (axes.xaxis, axes.yaxis):
         low, high = axis.get_view_interval()
-        if np.log10(high / low) < 2.5 and high < 1e6:
-            axis.set_major_formatter("{x:g}")
+        if high < 1e6:
+            wide = math.log10(high / low) > 2.5
+            axis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
+            axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axis.set_minor_formatter(NullFormatter())

@@ -11,7 +11,7 @@ from inferometer.catalog.load import read_toml, shipped
 from inferometer.catalog.names import resolve
 from inferometer.catalog.source import Source
 
-_VARIANT = re.compile(r"^(.+?)[-_ ](mqa|w16|w8|w4|a8|8-?bit|4-?bit)$", re.IGNORECASE)
+_VARIANT = re.compile(r"^(.+?)[-_ ](mqa|w16|w8|w4|a8|16-?bit|8-?bit|4-?bit)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +158,7 @@ def architecture(name: str) -> Architecture:
         "w16": {"weight_bytes": 2.0},
         "w8": {"weight_bytes": 1.0},
         "w4": {"weight_bytes": 0.5},
+        "16bit": {"weight_bytes": 2.0},
         "8bit": {"weight_bytes": 1.0},
         "4bit": {"weight_bytes": 0.5},
         "a8": {"activation_bytes": 1.0},

@@ -70,7 +70,7 @@ def _compare_group(rows: Sequence[Row]) -> Iterable[Comparison]:
     try:
         if rows[0]["kind"] not in KINDS:
             raise ScenarioError(f"kind: {rows[0]['kind']!r} is not one of {', '.join(KINDS)}")
-        question = _question(rows[0])
+        question = question_of(rows[0])
         latency = _latency(question, rows[0])
     except InferometerError as error:
         return [_wrong(row, str(error)) for row in rows]
@@ -131,7 +131,12 @@ def _buildable() -> tuple[Array, Array]:
     return chips, batch
 
 
-def _question(row: Row) -> Question:
+def question_of(row: Row) -> Question:
+    """Return model, chip, caps, context and tokens per pass of a row.
+
+    Raises:
+        InferometerError: a cell is not what its column wants.
+    """
     accelerator = dataclasses.replace(
         chip(row["gpu"]),
         arithmetic_cap=_number(row, "arith_cap", least=1e-9),
