@@ -1,149 +1,92 @@
-"""The architecture of a language model, layer group by layer group, as config.json states it."""
+"""The shipped models, by name: facts of their config.json, read as any config.json is."""
 
+import functools
+import re
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from typing import Any
 
+from inferometer.catalog.architecture import (
+    Attention,
+    AttentionKind,
+    Checkpoint,
+    FeedForward,
+    Layer,
+    Model,
+)
+from inferometer.catalog.huggingface import read_config
+from inferometer.catalog.load import shipped
+from inferometer.catalog.names import normalise, resolve
+from inferometer.catalog.schema import build
 from inferometer.catalog.source import Source
+from inferometer.errors import CatalogError
+
+__all__ = [
+    "Attention",
+    "AttentionKind",
+    "Checkpoint",
+    "FeedForward",
+    "Layer",
+    "Model",
+    "model",
+    "models",
+]
+
+_NOT_THE_MODEL = re.compile(
+    r"\(ollama tag\)$|:[0-9a-f]{40,}$|-v1$|[-_]latest$|-hf$|-(?:instruct|chat|it|thinking|base)\b"
+    r"|-\d{4}\b|-(?:fp8|nvfp4|fp4|bf16|awq|gptq|int4|int8)\b|-8k$"
+)
+"""Parts of a name that tell a tuning, a date or a number format, but not the architecture."""
 
 
-class AttentionKind(StrEnum):
-    """How a layer mixes tokens."""
+@functools.cache
+def models() -> Mapping[str, Model]:
+    """Return all shipped models by key.
 
-    FULL = "full"  # softmax over all earlier tokens (MHA, MQA, GQA)
-    WINDOW = "window"  # softmax over the last `window` tokens
-    LATENT = "latent"  # multi-head latent attention: one compressed vector per token
-    LINEAR = "linear"  # recurrent state of fixed size (SSM, linear attention, delta nets)
-    NONE = "none"  # no token mixing in this layer (feed-forward-only blocks of hybrids)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attention:
-    """Token mixing of one layer.
-
-    Attributes:
-        kind: Mechanism.
-        query_heads: Heads of the query.
-        kv_heads: Heads of keys and values; equal to `query_heads` without grouping.
-        head_dim: Width of one query or key head (without the rotary part for LATENT).
-        value_dim: Width of one value head.
-        window: Tokens seen by a WINDOW layer, the current one included; None elsewhere.
-        q_rank: Rank of the query projection for LATENT; None if the query is not compressed.
-        kv_rank: Rank of the latent KV vector for LATENT.
-        rope_dim: Width of the separately cached rotary key for LATENT.
-        state_elements: Recurrent state per sequence for LINEAR, all heads together.
-        state_bytes_per_element: Bytes of one state element (engines keep most in 32 bit).
-        extra_weights: Weights that the head geometry does not give (biases, norms of queries and
-            keys, gates, convolutions, SSM projections), so that parameter counts are exact.
-        extra_flop_per_token: Arithmetic of those weights' recurrence beyond 2 FLOP per weight.
-        index_topk: Tokens kept by a sparse-attention indexer; None without one.
+    Raises:
+        CatalogError: a shipped file is at fault.
     """
-
-    kind: AttentionKind
-    query_heads: int = 0
-    kv_heads: int = 0
-    head_dim: int = 0
-    value_dim: int = 0
-    window: int | None = None
-    q_rank: int | None = None
-    kv_rank: int = 0
-    rope_dim: int = 0
-    state_elements: int = 0
-    state_bytes_per_element: float = 4.0
-    extra_weights: int = 0
-    extra_flop_per_token: float = 0.0
-    index_topk: int | None = None
+    found: dict[str, Model] = {}
+    for file in sorted(shipped("models").iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".toml"):
+            for key, raw in tomllib.loads(file.read_text(encoding="utf-8")).items():
+                found[key] = _model(key, raw, f"catalog/data/models/{file.name}: {key}")
+    return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedForward:
-    """Channel mixing of one layer, dense (`experts` = 0) or mixture of experts.
+def model(name: str) -> Model:
+    """Return the model of that name: key, alias, repository, with or without tuning and format.
 
-    Attributes:
-        width: Hidden width of the dense block, or of ONE routed expert; 0 for none.
-        matrices: Weight matrices per block: 3 gated (SwiGLU, GeGLU), 2 plain.
-        experts: Routed experts; 0 if dense.
-        experts_active: Routed experts that one token visits.
-        shared_width: Total hidden width of the always-active experts beside the routed ones.
-        extra_weights: Router, biases, gates: whatever width and matrices do not give.
+    Raises:
+        CatalogError: there is none; the message lists the nearest names.
     """
-
-    width: int = 0
-    matrices: int = 3
-    experts: int = 0
-    experts_active: int = 0
-    shared_width: int = 0
-    extra_weights: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
-    """A group of `count` identical layers.
-
-    Attributes:
-        count: Layers in the group.
-        attention: Token mixing.
-        feed_forward: Channel mixing.
-        norm_weights: Weights of the layer's normalisations.
-    """
-
-    count: int
-    attention: Attention
-    feed_forward: FeedForward
-    norm_weights: int = 0
+    try:
+        return resolve(models(), name, kind="model")
+    except CatalogError:
+        known = models()
+        plain = _plain(name)
+        for record in known.values():
+            if plain in {_plain(n) for n in (record.key, record.name, *record.aliases)}:
+                return record
+        raise
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """One set of published weights.
-
-    Attributes:
-        name: Repository that holds it, e.g. "nvidia/Qwen3-32B-NVFP4".
-        linear: Number format key of the dense linear layers.
-        experts: Format of the routed experts; "" if the same as `linear`.
-        kv: Format of the KV cache that the checkpoint asks for; "" leaves it to the engine.
-        source: Where the checkpoint is published.
-    """
-
-    name: str
-    linear: str = "bf16"
-    experts: str = ""
-    kv: str = ""
-    source: str = ""
+def _plain(name: str) -> str:
+    bare = name.strip().rsplit("/", 1)[-1].lower()
+    while (shorter := _NOT_THE_MODEL.sub("", bare).strip()) != bare:
+        bare = shorter
+    return normalise(bare)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """A decoder-only language model (of a multimodal model: its language part).
-
-    Attributes:
-        key: Name in the catalogue, e.g. "llama-3.1-70b".
-        name: Name for people.
-        aliases: Other spellings, benchmark names and repository ids that resolve to it.
-        family: Architecture family, e.g. "llama3".
-        hidden: Width of the residual stream.
-        vocab: Vocabulary size.
-        tied_embeddings: Whether input and output embeddings are one matrix.
-        max_context: Longest context the model was published for, tokens.
-        layers: Layer groups, in order of first appearance.
-        extra_weights: Weights outside layers and embeddings (final norm, position table).
-        checkpoints: Published weights; the first is the default.
-        published_total: Parameter count that the publisher states, 0 if not stated.
-        published_active: Active parameters that the publisher states, 0 if not stated.
-        sources: Provenance by field name; "" holds the record's own.
-    """
-
-    key: str
-    name: str
-    aliases: tuple[str, ...] = ()
-    family: str = ""
-    hidden: int
-    vocab: int
-    tied_embeddings: bool = False
-    max_context: int
-    layers: tuple[Layer, ...]
-    extra_weights: int = 0
-    checkpoints: tuple[Checkpoint, ...] = ()
-    published_total: float = 0.0
-    published_active: float = 0.0
-    sources: Mapping[str, Source] = field(default_factory=dict)
+def _model(key: str, raw: Mapping[str, Any], where: str) -> Model:
+    record = dict(raw)
+    if not isinstance(record.get("config"), dict):
+        raise CatalogError(f"{where}.config: missing; it holds the fields of config.json")
+    model = read_config(record.pop("config"), name=key, where=where)
+    source = build(Source, {n: record.pop(n) for n in ("source", "as_of") if n in record}, where)
+    return build(
+        Model,
+        {**record, "source": source.source, "as_of": source.as_of},
+        where,
+        base=model,
+    )
