@@ -60,8 +60,8 @@ def closed_loop(clients: Floats, limit: Floats, machine: Machine, demand: Demand
 def _first_token(
     running: Floats, state: Steady, steps: Floats, machine: Machine, demand: Demand
 ) -> Floats:
-    """Return half a step, the prefill, and the wait behind other prompts (M/D/1, finite source)."""
+    """Return half a step, the prefill, the wait behind other prompts (M/D/1), and HTTP."""
     service = prefill_time(demand.prompt[0], running, machine, demand)
     load = np.minimum(service * running / (steps * state.step), 0.95)
     behind = np.minimum(load / (2 * (1 - load)), running / 2)
-    return state.step / 2 + service * (1 + behind)
+    return state.step / 2 + service * (1 + behind) + machine.rates.request_overhead

@@ -91,7 +91,11 @@ def _visible_sum(position: Floats, reach: Floats) -> Floats:
 
 
 def fixed_lengths(
-    inputs: Floats, outputs: Floats, reaches: tuple[float, ...], *, cached_fraction: float = 0.0
+    inputs: Floats,
+    outputs: Floats,
+    reaches: tuple[float, ...] | Floats,
+    *,
+    cached_fraction: float = 0.0,
 ) -> Demand:
     """Return the moments of requests that all have one length, another per configuration.
 
@@ -100,7 +104,7 @@ def fixed_lengths(
     """
     fresh = np.maximum(inputs * (1 - cached_fraction), 1.0)
     outputs = np.maximum(outputs, 1.0)
-    spans = np.array(reaches)[:, None]  # [reach, 1]
+    spans = np.array(reaches).reshape(len(reaches), -1)  # [reach, 1 or config]
     levels = np.ones((1 + len(LEVELS), 1))
     context = _mean_visible(inputs, outputs, spans)
     return Demand(

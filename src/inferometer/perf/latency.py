@@ -31,7 +31,8 @@ def ttft(
     service = np.stack([prefill_time(n, sequences, machine, demand) for n in demand.prompt], axis=1)
     prefill = _prefill_wait(rate, service[:, 0], demand, arrival_variation)
     place = _place_wait(sequences, state, lanes, demand, machine, arrival_variation)
-    return independent_sum(service, prefill, place, _residual(state))
+    outside = np.repeat(machine.rates.request_overhead[:, None], service.shape[1], axis=1)
+    return independent_sum(service + outside, prefill, place, _residual(state))
 
 
 def tpot(sequences: Floats, state: Steady, demand: Demand, machine: Machine) -> Floats:

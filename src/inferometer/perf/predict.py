@@ -76,7 +76,7 @@ def _predict(
     peak, mean = shape.peak_rate / lanes.count, shape.rate / lanes.count
     running = running_sequences(peak, lanes.limit, machine, asked)
     latencies = _latencies(peak, capacity, running, lanes, asked, machine, shape.burstiness)
-    drawn = _draw(mean, machine, lanes, asked, efficiencies)
+    drawn = _draw(mean, machine, lanes, asked)
     total = candidates.accelerators_per_replica * candidates.replicas
     nan = np.where(lanes.fits, 1.0, np.nan)
     return Prediction(
@@ -120,9 +120,7 @@ def _latencies(
     return {name: np.where(stable, values, np.inf) for name, values in found.items()}
 
 
-def _draw(
-    rate: Floats, machine: Machine, lanes: Lanes, demand: Demand, efficiencies: Efficiencies
-) -> Draw:
+def _draw(rate: Floats, machine: Machine, lanes: Lanes, demand: Demand) -> Draw:
     running = running_sequences(rate, lanes.limit, machine, demand)
     state = steady(np.minimum(busy_batch(running), lanes.limit), machine, demand)
-    return draw(state, running, machine.candidates, efficiencies)
+    return draw(state, running, machine)

@@ -1,6 +1,6 @@
-"""Attainable rates of every configuration: published peaks times named efficiencies."""
+"""Attainable rates and weights of every configuration: peaks times named efficiencies."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,14 +8,17 @@ from numpy.typing import NDArray
 
 from inferometer.candidates import Candidates, Floats
 from inferometer.catalog.efficiency import Efficiencies
+from inferometer.catalog.engines import Engine
 from inferometer.catalog.hardware import Accelerator
+from inferometer.catalog.models import AttentionKind, Model
+from inferometer.deployment import Precision
 from inferometer.errors import CatalogError
 
 _WIDER: Mapping[str, str] = {"fp4": "fp8", "fp8": "bf16", "int8": "fp8"}
 
 
 class Rates(NamedTuple):
-    """Attainable rates and overheads, one element per configuration.
+    """Attainable rates, overheads and power weights, one element per configuration.
 
     Attributes:
         linear_compute: FLOP/s of dense projections.
@@ -33,6 +36,11 @@ class Rates(NamedTuple):
         sequence_overhead: s per running sequence and step.
         prefill_overhead: s per prefill token.
         imbalance: Load of the busiest expert rank over the mean, at least 1.
+        request_overhead: s per request outside the engine's steps (HTTP, tokeniser, first chunk).
+        handover_latency: s per request from a prefill pool to a decode pool, beside its KV bytes.
+        power_busy: Share of the span from idle to the power limit that any running step draws.
+        power_compute: Share added while arithmetic runs at its attainable rate.
+        power_memory: Share added while memory runs at its attainable rate.
     """
 
     linear_compute: Floats
@@ -50,6 +58,11 @@ class Rates(NamedTuple):
     sequence_overhead: Floats
     prefill_overhead: Floats
     imbalance: Floats
+    request_overhead: Floats
+    handover_latency: Floats
+    power_busy: Floats
+    power_compute: Floats
+    power_memory: Floats
 
 
 def peak(accelerator: Accelerator, compute: str) -> float:
@@ -69,48 +82,93 @@ def peak(accelerator: Accelerator, compute: str) -> float:
 
 
 def rates(candidates: Candidates, efficiencies: Efficiencies) -> Rates:
-    """Return the attainable rates of every configuration; O(distinct records + configurations)."""
-    chips, precisions, engines = (
-        candidates.accelerators,
-        candidates.precisions,
-        candidates.engines,
-    )
+    """Return the attainable rates of every configuration; O(distinct records + configurations).
+
+    Raises:
+        CatalogError: an efficiency parameter is missing.
+    """
+    missing = [name for name in Rates._fields if name not in efficiencies]
+    if missing:
+        raise CatalogError(f"efficiencies {missing} are missing; have {[*efficiencies]}")
+    table, at = by_record(candidates, lambda *records: _row(efficiencies, *records))
+    return Rates(*table.T[:, at])
+
+
+def by_record(
+    candidates: Candidates, row: Callable[[Model, Accelerator, Precision, Engine], Sequence[float]]
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Return `row` of each distinct combination of records, and which one a configuration has.
+
+    Args:
+        candidates: The configurations.
+        row: Numbers of one combination.
+
+    Returns:
+        Table [combination, number], index into it [config].
+    """
+    chips, precisions, engines = candidates.accelerators, candidates.precisions, candidates.engines
     shape = (len(chips), len(precisions), len(engines))
-    at = np.ravel_multi_index(
+    flat = np.ravel_multi_index(
         (candidates.accelerator, candidates.precision, candidates.engine), shape
     )
-    used: NDArray[np.int64] = np.unique(at)
-    names = Rates._fields
-    table = np.full((len(names), int(np.prod(shape))), np.nan)
-    for flat in used:
-        chip, precision, engine = np.unravel_index(flat, shape)
-        table[:, flat] = _rates_of(candidates, int(chip), int(precision), int(engine), efficiencies)
-    return Rates(*table[:, at])
+    used, at = np.unique(flat, return_inverse=True)
+    places = np.stack(np.unravel_index(used, shape), axis=1)
+    rows = [
+        row(candidates.model, chips[chip], precisions[precision], engines[engine])
+        for chip, precision, engine in places.tolist()
+    ]
+    return np.array(rows, dtype=np.float64), at
 
 
-def _rates_of(
-    candidates: Candidates, chip: int, precision: int, engine: int, efficiencies: Efficiencies
-) -> list[float]:
-    accelerator, formats = candidates.accelerators[chip], candidates.precisions[precision]
-    shared = (
+def factor_keys(
+    name: str, model: Model, accelerator: Accelerator, precision: Precision, engine: Engine
+) -> tuple[str, ...]:
+    """Return the keys of the factors that refine parameter `name` for one combination of records.
+
+    Precision counts by the format of what the parameter is about: routed experts, KV cache, or
+    the dense layers.
+    """
+    part = {"expert_compute": precision.experts, "expert_bandwidth": precision.experts}
+    part["kv_bandwidth"] = precision.kv
+    return (
         f"architecture:{accelerator.architecture}",
         f"accelerator:{accelerator.key}",
-        f"engine:{candidates.engines[engine].key}",
+        f"link:{accelerator.link}",
+        f"engine:{engine.key}",
+        f"format:{part.get(name, precision.linear).key}",
+        *(f"model:{trait}" for trait in traits(model)),
     )
-    scales = {
-        "linear_compute": peak(accelerator, formats.linear.compute),
-        "expert_compute": peak(accelerator, formats.experts.compute),
+
+
+def traits(model: Model) -> tuple[str, ...]:
+    """Return what sets the kernels of `model` apart: routed experts, kinds of attention."""
+    kinds = {layer.attention.kind for layer in model.layers} - {AttentionKind.FULL}
+    experts = any(layer.feed_forward.experts for layer in model.layers)
+    return (*(["experts"] if experts else []), *sorted(kind.value for kind in kinds))
+
+
+def scales(accelerator: Accelerator, precision: Precision) -> Mapping[str, float]:
+    """Return the published peak that each fraction multiplies; parameters in seconds have none."""
+    return {
+        "linear_compute": peak(accelerator, precision.linear.compute),
+        "expert_compute": peak(accelerator, precision.experts.compute),
         "attention_compute": peak(accelerator, "bf16"),
         "weight_bandwidth": accelerator.memory_bandwidth,
         "expert_bandwidth": accelerator.memory_bandwidth,
         "kv_bandwidth": accelerator.memory_bandwidth,
     }
-    part = {"expert_compute": formats.experts.key, "expert_bandwidth": formats.experts.key}
-    part["kv_bandwidth"] = formats.kv.key
-    row = list[float]()
-    for name in Rates._fields:
-        if name not in efficiencies:
-            raise CatalogError(f"efficiency parameter {name!r} is missing; have {[*efficiencies]}")
-        keys = (*shared, f"format:{part.get(name, formats.linear.key)}")
-        row.append(efficiencies[name].value(keys) * scales.get(name, 1.0))
-    return row
+
+
+def _row(
+    efficiencies: Efficiencies,
+    model: Model,
+    accelerator: Accelerator,
+    precision: Precision,
+    engine: Engine,
+) -> list[float]:
+    peaks = scales(accelerator, precision)
+    return [
+        efficiencies[name].value(factor_keys(name, model, accelerator, precision, engine))
+        * peaks.get(name, 1.0)
+        for name in Rates._fields
+    ]

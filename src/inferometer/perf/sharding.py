@@ -21,6 +21,9 @@ HEAD_BYTES = 2.0
 class Shard:
     """Per-rank coefficients; `reach` runs over the distinct attention windows of the model.
 
+    What belongs to the model alone is one number, or [config] where machines of several models
+    stand side by side (`perf.stack`).
+
     Attributes:
         reaches: Tokens that one new token can see, per kind of layer; inf for full attention.
         layers: Layers of the model.
@@ -42,11 +45,11 @@ class Shard:
         activation_width: Bytes of one token's residual vector.
     """
 
-    reaches: tuple[float, ...]
-    layers: int
-    moe_layers: int
-    experts: int
-    experts_active: int
+    reaches: tuple[float, ...] | Floats
+    layers: int | Floats
+    moe_layers: int | Floats
+    experts: int | Floats
+    experts_active: int | Floats
     linear_flop: Floats  # [config]
     linear_bytes: Floats  # [config]
     expert_flop: Floats  # [config]
@@ -59,7 +62,7 @@ class Shard:
     state_bytes: Floats  # [config]
     state_flop: Floats  # [config]
     weight_bytes: Floats  # [config]
-    activation_width: float
+    activation_width: float | Floats
 
 
 def shard(candidates: Candidates) -> Shard:
@@ -132,15 +135,16 @@ def _bytes(candidates: Candidates, part: str) -> Floats:
     return np.array(table)[candidates.precision]
 
 
-def coverage(tokens: Floats, experts: int, active: int) -> Floats:
+def coverage(tokens: Floats, experts: int | Floats, active: int | Floats) -> Floats:
     """Return the expected share of routed experts that `tokens` tokens visit.
 
     1 - (1 - k/E)^t for uniform, independent routing (Erdil 2025, Eq. 29); 0 without experts.
     """
-    if experts == 0:
+    if not np.any(experts):
         return np.zeros_like(tokens)
+    missed = 1 - active / np.maximum(experts, 1)
     with np.errstate(divide="ignore"):
-        return -np.expm1(tokens * np.log1p(-active / experts))
+        return -np.expm1(tokens * np.log(missed))
 
 
 def buildable(candidates: Candidates) -> NDArray[np.bool_]:

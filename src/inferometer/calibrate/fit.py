@@ -1,0 +1,193 @@
+"""Fit of the parameters to observations: damped Gauss-Newton on logarithms, pooled and robust."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inferometer.calibrate.bench import Group
+from inferometer.calibrate.design import Design, Incidence, free, incidence, pools_of, rates_at
+from inferometer.calibrate.forecast import forecast, metric
+from inferometer.candidates import Floats
+from inferometer.perf.rates import Rates
+
+STEP = 0.02
+"""Change of the logarithm of a rate by which slopes are measured."""
+
+ROUGHNESS = 0.12
+"""Residual (of logarithms) beyond which a row pulls with constant force: the scatter between runs
+of one configuration."""
+
+CELL_POWER = 0.65
+"""Weight of a cell of n rows is n^(1 - this): between one vote per row and one per cell."""
+
+WEIGHTS: Mapping[str, float] = {
+    **dict.fromkeys(("tokens_per_s", "tpot_ms_p50", "itl_ms_p50", "tpot_ms_mean"), 1.0),
+    **dict.fromkeys(("latency_ms", "prefill_ms", "decode_ms", "avg_power_w"), 1.0),
+    **dict.fromkeys(("ttft_ms_p50", "ttft_ms_mean"), 0.6),
+    **dict.fromkeys(("energy_j_per_token", "power_w"), 0.5),
+}
+"""Metrics that are fitted; the others follow from them or are not modelled well enough to teach."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Task:
+    """A group with the residuals that it gives.
+
+    Attributes:
+        group: The group.
+        parts: Incidence of its pools.
+        metrics: Names of the fitted metrics that it has.
+        targets: Logarithms of measured values, NaN where not measured [metric, config].
+        weights: Weight of each [metric, config].
+    """
+
+    group: Group
+    parts: tuple[Incidence, ...]
+    metrics: tuple[str, ...]
+    targets: Floats
+    weights: Floats
+
+
+def tasks(
+    groups: Sequence[Group], design: Design, keep: Callable[[tuple[str, str, str]], bool]
+) -> tuple[Task, ...]:
+    """Return the residuals to fit: rows whose (source, family, accelerator) `keep` accepts."""
+    counts: dict[tuple[str, ...], int] = {}
+    for group in groups:
+        for observation in group.observations:
+            for name in observation.row.metrics:
+                key = (*observation.row.cell, name)
+                counts[key] = counts.get(key, 0) + 1
+    return tuple(_task(group, design, counts, keep) for group in groups)
+
+
+def _task(
+    group: Group,
+    design: Design,
+    counts: Mapping[tuple[str, ...], int],
+    keep: Callable[[tuple[str, str, str]], bool],
+) -> Task:
+    rows = [observation.row for observation in group.observations]
+    metrics = tuple(n for n in WEIGHTS if any(n in row.metrics for row in rows))
+    targets = np.full((len(metrics), len(rows)), np.nan)
+    weights = np.zeros_like(targets)
+    for i, name in enumerate(metrics):
+        for j, row in enumerate(rows):
+            value = row.metrics.get(name, 0.0)
+            if value > 0 and keep(row.cell):
+                targets[i, j] = np.log(value)
+                weights[i, j] = WEIGHTS[name] * counts[(*row.cell, name)] ** -CELL_POWER
+    parts = tuple(incidence(pool, design) for pool in pools_of(group))
+    return Task(group=group, parts=parts, metrics=metrics, targets=targets, weights=weights)
+
+
+def at(task: Task, rates: Sequence[Rates]) -> Group:
+    """Return the task's group with other rates in its pools."""
+    group = task.group
+    front = group.front.at(rates[1]) if group.front is not None else None
+    return replace(group, main=group.main.at(rates[0]), front=front)
+
+
+def predictions(task: Task, rates: Sequence[Rates]) -> Floats:
+    """Return the logarithms of predicted metrics [metric, config]; NaN where not modelled."""
+    group = at(task, rates)
+    columns = forecast(group)
+    rows = [metric(name, columns, group.loads) for name in task.metrics]
+    size = len(group.observations)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(np.array([np.full(size, np.nan) if row is None else row for row in rows]))
+
+
+def fit(
+    design: Design, tasks: Sequence[Task], *, rounds: int = 8, fixed: Sequence[str] = ()
+) -> Floats:
+    """Return the parameters that fit `tasks` best; O(rounds x fields x observations).
+
+    Minimises the sum of weighted pseudo-Huber residuals plus the prior's squares. Slopes are
+    measured per field of `Rates` and spread over factors by their incidence.
+
+    Args:
+        design: The parameters.
+        tasks: What to fit.
+        rounds: Gauss-Newton steps.
+        fixed: Fields that keep their start values.
+    """
+    theta, damping = design.start.copy(), 1.0
+    moving = np.array([name not in fixed for name, _ in design.names])
+    best = _loss(theta, design, tasks)
+    for _ in range(rounds):
+        normal, pull = _normal(theta, design, tasks, moving)
+        for _ in range(4):
+            step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)) * 0.1, pull)
+            step = np.where(moving, np.clip(step, -0.7, 0.7), 0.0)
+            trial = _loss(theta + step, design, tasks)
+            if trial < best:
+                theta, best, damping = theta + step, trial, damping / 3
+                break
+            damping *= 4
+        else:
+            break
+    return theta
+
+
+def _loss(theta: Floats, design: Design, tasks: Sequence[Task]) -> float:
+    prior = float((((theta - design.start) / design.spread) ** 2).sum()) / 2 * PRIOR
+    total = prior
+    for task in tasks:
+        rates = [rates_at(theta, part, design) for part in task.parts]
+        residual = predictions(task, rates) - task.targets
+        bent = ROUGHNESS**2 * (np.sqrt(1 + (residual / ROUGHNESS) ** 2) - 1)
+        total += float(np.nansum(np.where(task.weights > 0, bent, 0.0) * task.weights)) / SCATTER
+    return total
+
+
+PRIOR = 1.0
+SCATTER = 0.1**2
+"""Variance of a residual of the fit: the lack of fit of the model itself, about 10 %."""
+
+
+def _normal(
+    theta: Floats, design: Design, tasks: Sequence[Task], moving: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    size = len(theta)
+    normal = np.diag(PRIOR / design.spread**2)
+    pull = -PRIOR * (theta - design.start) / design.spread**2
+    for task in tasks:
+        jacobian, residual, weight = _slopes(theta, design, task, size)
+        jacobian[:, ~moving] = 0.0
+        normal += jacobian.T @ (jacobian * weight[:, None])
+        pull -= jacobian.T @ (residual * weight)
+    return normal, np.where(moving, pull, 0.0)
+
+
+def _slopes(theta: Floats, design: Design, task: Task, size: int) -> tuple[Floats, Floats, Floats]:
+    rates = [rates_at(theta, part, design) for part in task.parts]
+    here = predictions(task, rates)
+    residual = here - task.targets
+    used = np.isfinite(residual) & (task.weights > 0)
+    rows = np.flatnonzero(used.any(axis=1))
+    slots = np.full(used.shape, -1)
+    slots[used] = np.arange(used.sum())
+    jacobian = np.zeros((int(used.sum()), size + 1))
+    for place, part in enumerate(task.parts):
+        inside = free(theta, part, design)
+        for field, name in enumerate(Rates._fields):
+            moved = list(rates)
+            moved[place] = rates[place]._replace(
+                **{name: getattr(rates[place], name) * np.exp(STEP)}
+            )
+            slope = np.where(inside[:, field], (predictions(task, moved) - here) / STEP, 0.0)
+            if not np.any(np.nan_to_num(slope)):
+                continue
+            terms = part.terms[part.combination, field]  # [config, term]
+            for row in rows:
+                cols = np.flatnonzero(used[row])
+                for term in terms.T:
+                    np.add.at(
+                        jacobian, (slots[row, cols], term[cols]), np.nan_to_num(slope[row, cols])
+                    )
+    flat = residual[used]
+    weight = task.weights[used] / np.sqrt(1 + (flat / ROUGHNESS) ** 2) / SCATTER
+    return jacobian[:, :size], flat, weight

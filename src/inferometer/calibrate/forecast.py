@@ -1,0 +1,282 @@
+"""What the performance model says of each observation, by metric of its source."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from inferometer.calibrate.bench import Group, Pool
+from inferometer.candidates import Floats
+from inferometer.perf.closed_loop import closed_loop
+from inferometer.perf.demand import Demand
+from inferometer.perf.power import busy_draw, step_power
+from inferometer.perf.roofline import Batch, StepTime, step_time
+from inferometer.perf.static_batch import static_batch
+from inferometer.perf.steady import Steady, prefill_time, running_sequences, steady
+
+ITL_LEVELS: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+"""Quantiles of gaps between tokens that sources report."""
+
+Columns = dict[str, Floats]
+
+
+def forecast(group: Group) -> Columns:
+    """Return predicted quantities of a group in base units, by name, each [config].
+
+    Names: output_rate (tok/s), ttft, tpot, e2e (s, with _p50, _mean or _p99), itl_p50.. (s), power
+    (W, all accelerators), prefill and decode (s, static batches), step (s).
+    """
+    return _KINDS[group.kind](group)
+
+
+def _closed(group: Group) -> Columns:
+    pool, loads = group.main, group.loads
+    clients = np.maximum(loads["clients"] / pool.lanes, 1.0)
+    loop = closed_loop(clients, pool.limit, pool.machine, pool.demand)
+    rate = loop.rate * pool.lanes
+    return {
+        **_requests(loop.ttft, loop.tpot, rate, loads["outputs"]),
+        **_gaps(loop.state),
+        "power": busy_draw(loop.state, 1.0, pool.machine).total * pool.accelerators,
+    }
+
+
+def _requests(ttft: Floats, tpot: Floats, rate: Floats, outputs: Floats) -> Columns:
+    e2e = ttft + tpot * np.maximum(outputs - 1, 0)
+    return {
+        "request_rate": rate, "output_rate": rate * outputs,
+        "ttft_p50": ttft, "ttft_mean": ttft, "ttft_p99": 2 * ttft,
+        "tpot_p50": tpot, "tpot_mean": tpot, "tpot_p99": tpot * 1.1,
+        "e2e_p50": e2e, "e2e_mean": e2e, "e2e_p99": e2e * 1.1,
+    }  # fmt: skip
+
+
+def _gaps(state: Steady) -> Columns:
+    """Return quantiles of gaps: a plain step or one with a chunk, by their shares."""
+    gaps = {
+        f"itl_{name}": np.where(state.share >= 1 - level, state.mixed.total, state.plain.total)
+        for name, level in ITL_LEVELS.items()
+    }
+    return {**gaps, "itl_mean": state.step}
+
+
+def _static(group: Group) -> Columns:
+    pool, loads = group.main, group.loads
+    pipeline = pool.machine.candidates.column("pipeline")
+    ranks = pool.lanes / pipeline  # a static batch passes through all stages as one
+    sequences = np.maximum(loads["clients"] / ranks, 1.0)
+    waves = np.maximum(np.ceil(sequences / (pool.limit * pipeline)), 1.0)
+    one = static_batch(sequences / waves, pool.machine, pool.demand)
+    total = one.total * waves + pool.machine.rates.request_overhead
+    decode = one.decode.total
+    steps = np.maximum(loads["outputs"] - 1, 0)
+    drawn = step_power(one.decode, pool.machine) * steps * decode
+    drawn = (drawn + _prefill_power(sequences / waves, pool) * one.prefill) / (
+        one.prefill + steps * decode
+    )
+    ttft = one.prefill + pool.machine.rates.request_overhead
+    return {
+        **_requests(ttft, decode, loads["clients"] / total, loads["outputs"]),
+        "e2e_mean": total, "e2e_p50": total,
+        "itl_p50": decode, "itl_mean": decode,
+        "prefill": one.prefill, "decode": decode,
+        "power": drawn * pool.accelerators,
+    }  # fmt: skip
+
+
+def _prefill_power(sequences: Floats, pool: Pool) -> Floats:
+    zero = np.zeros_like(sequences)
+    batch = Batch(
+        sequences=zero,
+        context=pool.demand.context,
+        prefill=sequences * pool.demand.prompt[0],
+        prefill_context=pool.demand.prefill_context,
+    )
+    return step_power(step_time(batch, pool.machine), pool.machine)
+
+
+def _offline(group: Group) -> Columns:
+    """All requests at once: as many run as fit, and every end is followed by a start."""
+    pool = group.main
+    return _saturated(group, pool.limit)
+
+
+def _saturated(group: Group, sequences: Floats) -> Columns:
+    pool, loads = group.main, group.loads
+    loop = closed_loop(sequences, sequences, pool.machine, pool.demand)
+    rate = loop.rate * pool.lanes
+    return {
+        **_requests(loop.ttft, loop.tpot, rate, loads["outputs"]),
+        **_gaps(loop.state),
+        "power": busy_draw(loop.state, 1.0, pool.machine).total * pool.accelerators,
+    }
+
+
+def _bounded(group: Group) -> Columns:
+    """The most sequences whose step keeps the limit, by bisection; at least one."""
+    pool, limit = group.main, group.loads["tpot_limit"]
+    low, high = np.ones_like(pool.limit), pool.limit
+    for _ in range(BISECTIONS):
+        middle = np.sqrt(low * high)
+        slow = steady(middle, pool.machine, pool.demand).step > limit
+        low, high = np.where(slow, low, middle), np.where(slow, middle, high)
+    return _saturated(group, low)
+
+
+BISECTIONS = 12
+"""Halvings of the (logarithmic) range of sequences: a factor 1000 to one part in 600."""
+
+
+def _open(group: Group) -> Columns:
+    """A rate: steady where it is below capacity, the backlog of a finite run where it is above."""
+    pool, loads = group.main, group.loads
+    machine, demand = pool.machine, pool.demand
+    full = closed_loop(pool.limit, pool.limit, machine, demand)
+    offered = loads["rate"] / pool.lanes
+    served = np.minimum(offered, full.rate)
+    running = np.clip(running_sequences(served, pool.limit, machine, demand), 0.5, pool.limit)
+    state = steady(running, machine, demand)
+    service = prefill_time(demand.prompt[0], running, machine, demand)
+    load = np.minimum(served * service, 0.9)
+    wait = service * load / (2 * (1 - load)) + state.step / 2
+    requests = np.maximum(loads["requests"], 1.0) / pool.lanes
+    backlog = requests / 2 * np.maximum(1 / served - 1 / offered, 0.0)
+    ttft = service + wait + backlog + machine.rates.request_overhead
+    last = ttft + backlog + state.step * loads["outputs"]
+    span = requests / offered
+    rate = requests / (span + np.where(loads["requests"] > 0, last, 0.0)) * pool.lanes
+    return {
+        **_requests(ttft, state.step, rate, loads["outputs"]),
+        **_gaps(state),
+        "power": busy_draw(state, 1.0, machine).total * pool.accelerators,
+    }
+
+
+def _pools(group: Group) -> Columns:
+    """Prefill and decode in pools of their own: a closed loop over two stations.
+
+    The rate of the loop is the least of what the clients sustain, and what each pool can do; the
+    queue in front of the prefill pool holds the clients that neither serves.
+    """
+    front, back, loads = group.front, group.main, group.loads
+    assert front is not None  # by construction of the group
+    one = np.ones_like(loads["clients"])
+    chunk = _prefill_only(one, front)
+    transfer = _handover(back)
+    capacity = front.lanes / chunk
+    steps = np.maximum(loads["outputs"] - 1, 1.0)
+    running = np.clip(loads["clients"] / back.lanes, 1.0, back.limit)
+    limit = running
+    for _ in range(ROUNDS):
+        tpot = _decode_step(running, back).total
+        rate = np.minimum(running * back.lanes / (steps * tpot), RUSH * capacity)
+        utilisation = np.minimum(rate / capacity, 0.98)
+        wait = chunk * (1 + utilisation / (2 * (1 - utilisation) * np.maximum(front.lanes, 1)))
+        first = wait + transfer + back.machine.rates.request_overhead
+        wanted = loads["clients"] / back.lanes * steps * tpot / (first + steps * tpot)
+        sustained = RUSH * capacity * steps * tpot / back.lanes
+        running = np.clip((running + np.minimum(wanted, sustained)) / 2, 0.02 * limit, limit)
+    tpot = _decode_step(running, back).total
+    rate = running * back.lanes / (steps * tpot)
+    ttft = np.maximum(loads["clients"] / rate - steps * tpot, first)
+    decode_power = step_power(_decode_step(running, back), back.machine) * back.accelerators
+    return {
+        **_requests(ttft, tpot, rate, loads["outputs"]),
+        "itl_p50": tpot, "itl_mean": tpot, "itl_p99": tpot,
+        "power": decode_power + _prefill_power(one, front) * front.accelerators,
+    }  # fmt: skip
+
+
+ROUNDS = 16
+"""Damped fixed-point rounds of two stations."""
+
+RUSH = 0.98
+"""Share of a pool's capacity that a closed loop reaches: ends are not perfectly spread."""
+
+
+def _prefill_only(sequences: Floats, pool: Pool) -> Floats:
+    zero = np.zeros_like(sequences)
+    return prefill_time(sequences * pool.demand.prompt[0], zero, pool.machine, pool.demand)
+
+
+def _handover(pool: Pool) -> Floats:
+    """Return the time to move a prompt's KV cache between pools, all ranks at once."""
+    machine, demand = pool.machine, pool.demand
+    held = (machine.shard.kv_bytes * demand.prompt[0]).sum(axis=0)
+    chips = machine.candidates.accelerators
+    wire = np.array([chip.network_bandwidth for chip in chips])[machine.candidates.accelerator]
+    return machine.rates.handover_latency + held / (wire * machine.rates.link)
+
+
+def _decode_step(sequences: Floats, pool: Pool) -> StepTime:
+    zero = np.zeros_like(sequences)
+    batch = Batch(
+        sequences=sequences,
+        context=pool.demand.context,
+        prefill=zero,
+        prefill_context=pool.demand.prefill_context,
+    )
+    return step_time(batch, pool.machine)
+
+
+def _step(group: Group) -> Columns:
+    pool, loads = group.main, group.loads
+    sequences, prefill = loads["pass_sequences"], loads["pass_prefill"]
+    reach = np.asarray(pool.machine.shard.reaches)
+    context = np.minimum(loads["pass_context"] / np.maximum(sequences, 1.0), reach)
+    prompts = np.maximum(loads["pass_prompts"], 1.0)
+    past, each = loads["pass_prefill_past"] / prompts, prefill / prompts
+    seen = np.minimum(past + each / 2, reach)
+    batch = Batch(sequences=sequences, context=context, prefill=prefill, prefill_context=seen)
+    step = step_time(batch, pool.machine)
+    return {"step": step.total, "power": step_power(step, pool.machine) * pool.accelerators}
+
+
+_KINDS: Mapping[str, Callable[[Group], Columns]] = {
+    "closed": _closed,
+    "static": _static,
+    "offline": _offline,
+    "bounded": _bounded,
+    "open": _open,
+    "pools": _pools,
+    "step": _step,
+}
+
+
+def metric(name: str, columns: Mapping[str, Floats], loads: Mapping[str, Floats]) -> Floats | None:
+    """Return a metric by the name of its column, in that column's unit; None if not modelled."""
+    known = _METRICS.get(name)
+    if known is not None:
+        try:
+            return known(columns, loads)
+        except KeyError:
+            return None
+    latency, unit, statistic = name.partition("_ms_")
+    found = columns.get(f"{latency}_{statistic}") if unit else None
+    return None if found is None else found * 1e3
+
+
+def _per_token(columns: Mapping[str, Floats], loads: Mapping[str, Floats]) -> Floats:
+    del loads
+    return columns["power"] / columns["output_rate"]
+
+
+_METRICS: Mapping[str, Callable[[Mapping[str, Floats], Mapping[str, Floats]], Floats]] = {
+    "tokens_per_s": lambda c, _: c["output_rate"],
+    "tokens_per_s_per_gpu": lambda c, q: c["output_rate"] / q["accelerators"],
+    "total_tokens_per_s": lambda c, q: c["request_rate"] * (q["inputs"] + q["outputs"]),
+    "req_per_s": lambda c, _: c["request_rate"],
+    "power_w": lambda c, _: c["power"],
+    "avg_power_w": lambda c, _: c["power"],
+    "energy_j_per_token": _per_token,
+    "energy_j_per_request": lambda c, q: _per_token(c, q) * q["outputs"],
+    "e2e_s": lambda c, _: c["e2e_mean"],
+    "ttft_ms": lambda c, _: c["ttft_mean"] * 1e3,
+    "tpot_ms": lambda c, _: c["tpot_mean"] * 1e3,
+    "e2e_ms": lambda c, _: c["e2e_mean"] * 1e3,
+    "latency_ms": lambda c, _: c["step"] * 1e3,
+    "prefill_ms": lambda c, _: c["prefill"] * 1e3,
+    "decode_ms": lambda c, _: c["decode"] * 1e3,
+}
+
+
+__all__ = ["Columns", "Demand", "forecast", "metric"]

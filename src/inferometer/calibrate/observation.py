@@ -1,0 +1,195 @@
+"""Rows of measurements -> subjects and loads; what cannot be said is refused with its reason."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from inferometer.calibrate.measurement import Load, Observation, Pass, Refusal, Row, Subject
+from inferometer.calibrate.resolution import FindModel, deployment, layout, pool
+from inferometer.calibrate.tables import number
+from inferometer.catalog import tables
+from inferometer.catalog.models import Model
+from inferometer.deployment import Parallelism
+from inferometer.errors import InferometerError
+
+TASK_INPUTS: Mapping[str, float] = {
+    "lm-arena-chat": 120.0,
+    "gpqa": 230.0,
+    "sourcegraph-fim": 400.0,
+    "llm-chat": 200.0,
+    "llm-code": 170.0,
+    "mllm-chat": 650.0,
+}
+"""Mean prompt tokens of ML.ENERGY's tasks, which its files leave out. Assumed from the data sets
+that its documentation names (LM Arena, GPQA Diamond, fill-in-the-middle files, ShareGPT, EvalPlus,
+image chat with 576 image tokens); short against the outputs except for the last three."""
+
+MLPERF_LENGTHS: Mapping[str, str] = {
+    "llama2-70b": "mlperf-llama2-70b",
+    "llama3.1-8b": "mlperf-llama3.1-8b",
+    "llama3.1-405b": "mlperf-llama3.1-405b",
+    "mixtral-8x7b": "mlperf-mixtral-8x7b",
+    "deepseek-r1": "reasoning",
+}
+"""Length profile of each MLPerf benchmark by the beginning of its name."""
+
+MLPERF_TPOT: Mapping[tuple[str, str], float] = {
+    ("llama2-70b", "server"): 0.200,
+    ("llama2-70b", "interactive"): 0.040,
+    ("mixtral-8x7b", "server"): 0.200,
+    ("llama3.1-405b", "server"): 0.175,
+    ("llama3.1-405b", "interactive"): 0.080,
+    ("llama3.1-8b", "server"): 0.100,
+    ("llama3.1-8b", "interactive"): 0.030,
+    ("deepseek-r1", "server"): 0.080,
+}
+"""Limits on time per output token (p99) of MLPerf inference v4.1 to v5.1, s (MLCommons rules)."""
+
+DEFAULT_TPOT = 0.2
+"""The loosest of them, for benchmarks not listed."""
+
+
+def observe(rows: Iterable[Row], find: FindModel) -> tuple[list[Observation], list[Refusal]]:
+    """Return the rows that can be predicted, and the rest with their reasons."""
+    observations, refusals = list[Observation](), list[Refusal]()
+    for row in rows:
+        try:
+            observations.append(LAYOUTS[row.layout](row, find(model_name(row))))
+        except InferometerError as error:
+            refusals.append(Refusal(row=row, reason=str(error).replace("\n", "; ")))
+    return observations, refusals
+
+
+def model_name(row: Row) -> str:
+    """Return the model that a row names, without the tags of registries and benchmark targets."""
+    name = row.model.removesuffix(" (ollama tag)")
+    return name.split(" Q")[0] if " Q" in name else name
+
+
+def _serving(row: Row, model: Model) -> Observation:
+    load = _serving_load(row)
+    prefill, decode = (pool(row, model, name) for name in ("prefill_cfg", "decode_cfg"))
+    if prefill is None or decode is None:
+        parallelism, replicas = layout(row, model)
+        return Observation(row=row, subject=_subject(row, model, parallelism, replicas, load),
+                           load=load)  # fmt: skip
+    main = deployment(row, model, decode[0], replicas=decode[1], sequences=load.clients)
+    front = deployment(row, model, prefill[0], replicas=prefill[1], sequences=load.clients)
+    return Observation(row=row, subject=Subject(deployment=main, prefill=front), load=load)
+
+
+def _subject(
+    row: Row, model: Model, parallelism: Parallelism, replicas: int, load: Load
+) -> Subject:
+    made = deployment(row, model, parallelism, replicas=replicas, sequences=1)
+    ranks = replicas * parallelism.data
+    limit = made.settings.engine.max_num_seqs
+    wanted = load.clients / ranks if load.kind in {"closed", "static"} else limit
+    made = deployment(row, model, parallelism, replicas=replicas, sequences=max(wanted, 1) + 0.999)
+    return Subject(deployment=made)
+
+
+def _serving_load(row: Row) -> Load:
+    cells = row.cells
+    inputs, outputs = number(cells.get("isl", "")), number(cells.get("osl", ""))
+    tpot = 0.0
+    if inputs is None or outputs is None:
+        inputs, outputs, tpot = _benchmark(row)
+    clients = number(cells.get("concurrency_or_rate", ""))
+    requests = number(cells.get("num_requests", "")) or 0.0
+    stated = cells.get("load_type", "")
+    if stated in {"concurrency", "batch"} and clients:
+        kind = "closed" if stated == "concurrency" else "static"
+        return Load(kind=kind, inputs=inputs, outputs=outputs, clients=clients, requests=requests)
+    if stated == "rate" and clients:
+        return Load(kind="open", inputs=inputs, outputs=outputs, rate=clients, requests=requests)
+    if stated == "rate" and tpot:
+        return Load(kind="bounded", inputs=inputs, outputs=outputs, tpot_limit=tpot)
+    if stated == "concurrency":  # not stated: one client, the only load that needs no number
+        return Load(kind="closed", inputs=inputs, outputs=outputs)
+    return Load(kind="offline", inputs=inputs, outputs=outputs, requests=requests)
+
+
+def _benchmark(row: Row) -> tuple[float, float, float]:
+    """Return mean lengths and TPOT limit of an MLPerf benchmark, by its name.
+
+    Raises:
+        InferometerError: the row states no lengths and no benchmark of known ones.
+    """
+    name = row.model.lower()
+    profile = next((p for start, p in MLPERF_LENGTHS.items() if name.startswith(start)), "")
+    if not profile:
+        raise InferometerError(f"{row.key}: no isl and osl, and {row.model!r} is no benchmark "
+                               "of known lengths")  # fmt: skip
+    lengths = tables.length_profile(profile)
+    start = next(start for start in MLPERF_LENGTHS if name.startswith(start))
+    words = row.cells.get("workload", "").lower()
+    scenario = "interactive" if "interactive" in words else "server"
+    limit = MLPERF_TPOT.get((start, scenario), DEFAULT_TPOT)
+    return float(lengths.input_mean or 0), float(lengths.output_mean or 0), limit
+
+
+def _energy(row: Row, model: Model) -> Observation:
+    cells = row.cells
+    clients = number(cells.get("max_num_seqs", "")) or number(cells.get("avg_batch_size", ""))
+    inputs = number(cells.get("avg_input_len", "")) or TASK_INPUTS.get(cells.get("task", ""), 200.0)
+    outputs = number(cells.get("avg_output_len", ""))
+    if clients is None or outputs is None:
+        raise InferometerError(f"{row.key}: max_num_seqs and avg_output_len are wanted")
+    parallelism, replicas = layout(row, model)
+    load = Load(kind="closed", inputs=inputs, outputs=outputs, clients=clients * parallelism.data)
+    return Observation(
+        row=row, subject=_subject(row, model, parallelism, replicas, load), load=load
+    )
+
+
+def _dvfs(row: Row, model: Model) -> Observation:
+    cells = row.cells
+    batch = number(cells.get("batch", "")) or 1.0
+    inputs = number(cells.get("isl", "")) or (2048.0 if cells.get("phase") == "prefill" else 64.0)
+    outputs = number(cells.get("osl", "")) or 400.0
+    load = Load(kind="static", inputs=inputs, outputs=outputs, clients=batch)
+    parallelism, replicas = layout(row, model)
+    subject = _subject(row, model, parallelism, replicas, load)
+    cap = number(cells.get("power_cap_w", ""))
+    return Observation(
+        row=row, load=load, subject=Subject(deployment=subject.deployment, power_cap=cap)
+    )
+
+
+def _steps(row: Row, model: Model) -> Observation:
+    cells = {name: number(text) or 0.0 for name, text in row.cells.items()}
+    one = Pass(
+        prefill=cells.get("prefill_tokens", 0.0),
+        prompts=cells.get("prefill_requests", 0.0),
+        prefill_past=cells.get("prefill_kv_tokens", 0.0),
+        sequences=cells.get("decode_requests", 0.0),
+        context=cells.get("decode_kv_tokens", 0.0),
+    )
+    parallelism, replicas = layout(row, model)
+    load = Load(kind="step", one_pass=one, clients=max(one.sequences, 1.0))
+    return Observation(
+        row=row, subject=_subject(row, model, parallelism, replicas, load), load=load
+    )
+
+
+def _static(row: Row, model: Model) -> Observation:
+    cells = row.cells
+    batch, length = number(cells.get("batch", "")), number(cells.get("seq_len", ""))
+    if batch is None or length is None:
+        raise InferometerError(f"{row.key}: batch and seq_len are wanted")
+    parallelism, replicas = layout(row, model)
+    load = Load(kind="static", inputs=length, outputs=1.0, clients=batch)
+    share = (number(cells.get("sm_percent", "")) or 100.0) / 100
+    subject = _subject(row, model, parallelism, replicas, load)
+    return Observation(
+        row=row, load=load, subject=Subject(deployment=subject.deployment, compute_share=share)
+    )
+
+
+LAYOUTS: Mapping[str, Callable[[Row, Model], Observation]] = {
+    "serving": _serving,
+    "energy": _energy,
+    "dvfs": _dvfs,
+    "steps": _steps,
+    "steps_static": _static,
+}
+"""How each layout of measurements says subject and load."""
