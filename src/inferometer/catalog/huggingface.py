@@ -112,9 +112,13 @@ def _window(c: Fields, i: int, layers: int, *, default: str = "full") -> int | N
         windowed = kinds[i] == "sliding_attention"
     elif c.has("sliding_window_pattern"):
         windowed = (i + 1) % c.whole("sliding_window_pattern") != 0
+    elif default == "pattern":
+        raise c.fault("layer_types", "missing, and sliding_window_pattern too")
     else:
         windowed = default == "all" or (default == "even" and i % 2 == 0)
-    return c.whole("sliding_window") if windowed and c.has("sliding_window") else None
+    if not windowed or (default == "all" and not c.has("sliding_window")):
+        return None
+    return c.whole("sliding_window")
 
 
 def _llama(c: Fields, i: int, layers: int) -> Block:
@@ -142,19 +146,23 @@ def _mixtral(c: Fields, i: int, layers: int) -> Block:
 
 
 def _qwen2(c: Fields, i: int, layers: int) -> Block:
-    window = None
-    if c.flag("use_sliding_window", default=False) and i >= c.whole("max_window_layers", low=0):
-        window = c.whole("sliding_window")
-    return grouped(c, bias="qkv", window=window), dense(c), 2 * hidden_of(c)
+    return grouped(c, bias="qkv", window=_qwen_window(c, i)), dense(c), 2 * hidden_of(c)
 
 
-def _qwen3_attention(c: Fields) -> Attention:
+def _qwen_window(c: Fields, i: int) -> int | None:
+    """Return the window of layer i: the first max_window_layers see everything."""
+    if not c.flag("use_sliding_window", default=False) or i < c.whole("max_window_layers", low=0):
+        return None
+    return c.whole("sliding_window")
+
+
+def _qwen3_attention(c: Fields, i: int) -> Attention:
     bias = "all" if c.flag("attention_bias", default=False) else "none"
-    return grouped(c, bias=bias, qk_norm="head")
+    return grouped(c, bias=bias, qk_norm="head", window=_qwen_window(c, i))
 
 
 def _qwen3(c: Fields, i: int, layers: int) -> Block:
-    return _qwen3_attention(c), dense(c), 2 * hidden_of(c)
+    return _qwen3_attention(c, i), dense(c), 2 * hidden_of(c)
 
 
 def _qwen3_moe(c: Fields, i: int, layers: int) -> Block:
@@ -162,7 +170,7 @@ def _qwen3_moe(c: Fields, i: int, layers: int) -> Block:
     if i in c.positions("mlp_only_layers", layers) or not sparse:
         return _qwen3(c, i, layers)
     width = c.whole("moe_intermediate_size")
-    return _qwen3_attention(c), experts(c, width=width), 2 * hidden_of(c)
+    return _qwen3_attention(c, i), experts(c, width=width), 2 * hidden_of(c)
 
 
 def _qwen3_next(c: Fields, i: int, layers: int) -> Block:
@@ -227,7 +235,7 @@ def _gemma2(c: Fields, i: int, layers: int) -> Block:
 
 
 def _gemma3(c: Fields, i: int, layers: int) -> Block:
-    window = _window(c, i, layers)
+    window = _window(c, i, layers, default="pattern")
     return grouped(c, window=window, qk_norm="head"), dense(c), 4 * hidden_of(c)
 
 
@@ -298,7 +306,7 @@ def _nemotron_experts(c: Fields) -> FeedForward:
 
 
 FAMILIES: Mapping[str, Callable[[Fields, int, int], Block]] = {
-    **dict.fromkeys(("llama", "granite", "minicpm", "ministral3", "olmo"), _llama),
+    **dict.fromkeys(("llama", "granite", "minicpm", "ministral3"), _llama),
     **dict.fromkeys(("mistral", "phi3", "ministral"), _mistral),
     "mixtral": _mixtral,
     **dict.fromkeys(("qwen2", "qwen2_5_vl_text"), _qwen2),

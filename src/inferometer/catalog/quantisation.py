@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from inferometer.catalog.architecture import Checkpoint
 from inferometer.catalog.fields import Fields
 
-_METHODS = {"fp8": "fp8", "fbgemm_fp8": "fp8", "mxfp4": "mxfp4"}
+_METHODS = {"fp8": "fp8", "fbgemm_fp8": "fp8"}
 _ALGORITHMS = {"FP8": "fp8", "FP8_PB_WO": "fp8", "NVFP4": "nvfp4", "W4A16_AWQ": "int4"}
 _KV = {"FP8": "fp8", "NVFP4": "nvfp4"}
 _FLOATS = {8: "fp8", 4: "nvfp4"}
@@ -32,13 +32,17 @@ def checkpoint(c: Fields, name: str) -> Checkpoint:
         return _modelopt(q, name)
     if method == "mxfp4":  # gpt-oss: only the routed experts are quantised
         return Checkpoint(name=name, linear="bf16", experts="mxfp4")
-    if method in _METHODS:
-        return Checkpoint(name=name, linear=_METHODS[method])
+    return Checkpoint(name=name, linear=_format(q, method))
+
+
+def _format(q: Fields, method: object) -> str:
     if method in ("awq", "gptq"):
-        return Checkpoint(name=name, linear=_integer(q, q.whole("bits", "w_bit")))
+        return _integer(q, q.whole("bits", "w_bit"))
     if method == "compressed-tensors":
-        return Checkpoint(name=name, linear=_groups(q))
-    raise q.fault("quant_method", f"unknown method {method!r:.60}")
+        return _groups(q)
+    if not isinstance(method, str) or method not in _METHODS:
+        raise q.fault("quant_method", f"unknown method {method!r:.60}")
+    return _METHODS[method]
 
 
 def _integer(q: Fields, bits: int) -> str:
