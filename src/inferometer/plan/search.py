@@ -21,6 +21,9 @@ from inferometer.plan.space import Space
 from inferometer.workload.shape import Shape
 from inferometer.workload.slo import Slo
 
+ALIKE = 0.02
+"""Points of the front closer than this, relative, count as one: the closed form is not finer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -54,7 +57,8 @@ class Plan:
 def search(space: Space, shape: Shape, slo: Slo, evaluate: Evaluate, site: Tariff = RENTED) -> Plan:
     """Return the cheapest deployment of `space` that serves `shape` within `slo`.
 
-    Ties go to fewer accelerators, then to more capacity, then to the earlier configuration.
+    Ties go to fewer accelerators, then to more headroom under the tightest target, then to more
+    capacity, then to the earlier configuration.
 
     Args:
         space: What can be built, with prices.
@@ -77,8 +81,9 @@ def search(space: Space, shape: Shape, slo: Slo, evaluate: Evaluate, site: Tarif
         raise nearest(space, sizing, shape, slo, evaluate, counts)
     sized = replace(space, candidates=_sized(space, sizing, rows))
     prediction = evaluate(sized.candidates, shape)
-    chosen = _best_of_each(sized, prediction)
-    ends = front(_objectives(sized, prediction))
+    order = _order(sized, prediction, slo)
+    chosen = _best_of_each(sized, order)
+    ends = order[front(_objectives(sized, prediction)[order])]
     options = tuple(option(int(row), sized, prediction, slo, site) for row in chosen)
     return Plan(
         slo=slo,
@@ -124,20 +129,22 @@ def cost(space: Space) -> Floats:
     return space.cost_per_replica * space.candidates.replicas
 
 
-def _order(space: Space, prediction: Prediction) -> Ints:
+def _order(space: Space, prediction: Prediction, slo: Slo) -> Ints:
     total = space.candidates.accelerators_per_replica * space.candidates.replicas
-    return np.lexsort((-prediction.capacity, total, cost(space)))
+    tightest = excess(prediction, slo).max(axis=0, initial=0.0)
+    return np.lexsort((-prediction.capacity, tightest, total, cost(space)))
 
 
-def _best_of_each(space: Space, prediction: Prediction) -> Ints:
+def _best_of_each(space: Space, order: Ints) -> Ints:
     """Return the best row of every accelerator, the best of all first."""
-    order = _order(space, prediction)
     _, first = np.unique(space.candidates.accelerator[order], return_index=True)
     return order[np.sort(first)]
 
 
 def _objectives(space: Space, prediction: Prediction) -> Floats:
-    return np.column_stack((cost(space), prediction.tpot[:, 0], prediction.power))
+    """Return cost, time per token and power [config, 3], in steps of `ALIKE`."""
+    exact = np.column_stack((cost(space), prediction.tpot[:, 0], prediction.power))
+    return np.round(np.log(exact) / ALIKE)
 
 
 def _why(

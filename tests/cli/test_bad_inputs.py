@@ -1,0 +1,149 @@
+"""Bad input at the command line: exit code 2 or 3, a message that names the fault, no number."""
+
+from pathlib import Path
+
+import pytest
+
+from inferometer.cli.app import run
+
+TRACE = "arrival_s,input_tokens,output_tokens\n"
+WORKLOAD = """
+[workload]
+rate = "2 1/s"
+duration = "120 s"
+[workload.lengths]
+input = {mean = 500, p50 = 300}
+output = {mean = 200, p50 = 150}
+"""
+
+
+@pytest.fixture
+def workload(tmp_path: Path) -> Path:
+    file = tmp_path / "load.toml"
+    file.write_text(WORKLOAD, encoding="utf-8")
+    return file
+
+
+def refused(
+    capsys: pytest.CaptureFixture[str], code: int, *arguments: str, says: str, silent: bool = True
+) -> None:
+    assert run(arguments) == code
+    said = capsys.readouterr()
+    assert says.lower() in said.err.lower()
+    assert "Traceback" not in said.err
+    assert not (silent and said.out)
+
+
+MODEL = ("--model", "llama-3.1-8b")
+PLAN = ("plan", *MODEL, "--workload")
+SMALL = ("--gpu", "l40s", "--gpu", "h100-pcie", "--max-gpus", "8")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--slo", "ttft p98 <= 2s"), "p98"),
+        (("--slo", "latency p99 <= 2s"), "latency"),
+        (("--slo", "ttft p99 <= -2s"), "positive"),
+        (("--slo", "ttft p99 <= 2 GB"), "GB"),
+        (("--slo", "soon"), "soon"),
+        (("--gpu", "h100-smx"), "nearest"),
+        (("--have", "h100-sxm"), "h100-sxm=16"),
+        (("--have", "h100-sxm=-4"), "h100-sxm=16"),
+        (("--have", "h100-sxm=0"), "at least 1"),
+        (("--max-gpus", "0"), "at least 1"),
+        (("--commitment", "on-demnd"), "on-demand"),
+        (("--at", "yesterday"), "2026-11-01"),
+        (("--engine", "vlm"), "nearest"),
+        (("--allow-precision", "int3"), "number format"),
+        (("--grid", "atlantis"), "grid"),
+    ],
+)
+def test_bad_option(
+    options: tuple[str, ...], says: str, workload: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused(capsys, 2, *PLAN, str(workload), *options, says=says)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("modell = 'llama-3.1-8b'", "nearest"),
+        ("model = 'llama-3.1-8b'\n[search]\nmax_gpu = 4", "max_gpus"),
+        ("model = 'llama-3.1-8b'\nslo = 3", "slo"),
+        ("model = 'llama-3.1-8b'\nmodel = 'x'", "TOML"),
+        ("model = 'no-such-model-1b'" + WORKLOAD, "no-such-model-1b"),
+        ("seed = 1" + WORKLOAD, "--model"),
+        ("model = 'llama-3.1-8b'", "--trace"),
+        ("model = 'llama-3.1-8b'" + WORKLOAD.replace("2 1/s", "0 1/s"), "rate"),
+        ("model = 'llama-3.1-8b'" + WORKLOAD.replace("2 1/s", "2 s"), "rate"),
+        ("model = 'llama-3.1-8b'" + WORKLOAD.replace("mean = 500", "mean = 0"), "input"),
+    ],
+)
+def test_bad_scenario(
+    text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "scenario.toml"
+    file.write_text(text, encoding="utf-8")
+    refused(capsys, 2, "plan", str(file), says=says)
+
+
+@pytest.mark.parametrize("name", ["absent.csv", "folder", "empty.csv", "header.csv"])
+def test_bad_trace(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "header.csv").write_text(TRACE, encoding="utf-8")
+    refused(capsys, 2, "plan", *MODEL, "--trace", str(tmp_path / name), says=name)
+
+
+def test_missing_scenario(capsys: pytest.CaptureFixture[str]) -> None:
+    refused(capsys, 2, "plan", "absent.toml", says="absent.toml")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--gpu", "h100-sxm", "--tp", "3"), "divide"),
+        (("--gpu", "h100-sxm", "--replicas", "0"), "replicas"),
+        (("--gpu", "h100-sxm", "--max-num-seqs", "-1"), "max_num_seqs"),
+        (("--gpu", "h100-sxm", "--pp", "0"), "pipeline"),
+        (("--gpu", "h100-sxm", "--weights", "fp9"), "number format"),
+        ((), "--gpu"),
+    ],
+)
+def test_bad_deployment(
+    options: tuple[str, ...], says: str, workload: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused(capsys, 2, "predict", *MODEL, "--workload", str(workload), *options, says=says)
+
+
+def test_a_model_that_does_not_fit_is_infeasible(
+    workload: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stated = ("--gpu", "l4", "--model", "llama-3.1-70b", "--workload", str(workload))
+    refused(capsys, 3, "predict", *stated, says="do not fit")
+
+
+def test_nothing_meets_the_slo(workload: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = (*PLAN, str(workload), *SMALL, "--slo", "tpot p99 <= 0.1ms")
+    refused(capsys, 3, *options, says="would have to be", silent=False)
+    assert run(options) == 3
+    assert "nearest" in capsys.readouterr().out
+
+
+def test_the_supply_is_too_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "load.toml"
+    file.write_text(WORKLOAD.replace("2 1/s", "400 1/s"), encoding="utf-8")
+    refused(
+        capsys, 3, *PLAN, str(file), "--have", "l40s=1", says="would carry the load", silent=False
+    )
+
+
+def test_a_context_beyond_the_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "load.toml"
+    file.write_text(WORKLOAD.replace("500, p50 = 300", "500000, p50 = 499000"), encoding="utf-8")
+    refused(capsys, 3, *PLAN, str(file), *SMALL, says="longest request")
+
+
+def test_an_unknown_option_is_bad_input() -> None:
+    assert run(("plan", "--no-such-option")) == 2

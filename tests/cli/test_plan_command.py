@@ -1,0 +1,122 @@
+"""The commands plan, predict and explain on a small synthetic workload."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inferometer.cli.app import run
+
+SCENARIO = """
+model = "llama-3.1-8b"
+slo = ["ttft p99 <= 2 s", "tpot p99 <= 50 ms"]
+[workload]
+rate = "4 1/s"
+duration = "300 s"
+[workload.lengths]
+input = {mean = 500, p50 = 300}
+output = {mean = 200, p50 = 150}
+[search]
+gpus = ["h100-pcie", "l40s", "b300"]
+max_gpus = 16
+[prices]
+grid = "us"
+[deployment]
+gpu = "h100-pcie"
+replicas = 3
+"""
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> str:
+    file = tmp_path / "scenario.toml"
+    file.write_text(SCENARIO, encoding="utf-8")
+    return str(file)
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert run((*arguments, "--format", "json")) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_plan_answers_with_cost_why_and_sources(
+    scenario: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer(capsys, "plan", scenario)
+    plan = found["plan"]
+    best = plan["best"]
+    assert best["cost_usd_per_h"] > 0
+    assert best["outcome"]["ttft"]["p99_ms"] <= 2000
+    assert best["outcome"]["tpot"]["p99_ms"] <= 50
+    assert best["carbon_per_output_g_per_token"] > 0
+    assert sum(plan["excluded"].values()) + plan["feasible"] == plan["enumerated"]
+    assert plan["why"]
+    assert found["sources"]
+    assert all(fact["source"] for fact in found["sources"])
+    assert found["api"]
+    assert found["scenario"]["search"]["max_gpus"] == 16
+
+
+def test_options_lie_on_top_of_the_file(scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "plan", scenario, "--gpu", "l40s", "--max-gpus", "4")
+    assert found["scenario"]["search"]["gpus"] == ["l40s"]
+    assert found["plan"]["best"]["deployment"]["accelerator"] == "l40s"
+
+
+def test_same_seed_same_bytes(scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = []
+    for _ in range(2):
+        assert run(("plan", scenario, "--format", "json")) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+
+
+def test_today_is_priced_by_the_same_meter(
+    scenario: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer(capsys, "plan", scenario, "--current", scenario)
+    before, after = found["comparison"]["current"], found["plan"]["best"]
+    saving = found["comparison"]["saving_usd_per_h"]
+    assert saving == pytest.approx(before["cost_usd_per_h"] - after["cost_usd_per_h"])
+    assert found["comparison"]["changes"]
+    stated = answer(capsys, "predict", scenario)["option"]
+    assert stated["cost_usd_per_h"] == before["cost_usd_per_h"]
+    assert stated["outcome"] == before["outcome"]
+
+
+def test_explain_ends_at_the_actual_price(
+    scenario: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer(capsys, "explain", scenario)
+    steps = found["waterfall"]
+    allocation = found["option"]["bill"]["allocation"]["blended_usd_per_mtok"]
+    assert steps[-1]["price_usd_per_mtok"] == pytest.approx(allocation)
+    assert sum(step["added_usd_per_mtok"] for step in steps) == pytest.approx(allocation)
+    assert all(step["added_usd_per_mtok"] >= 0 for step in steps)
+
+
+def test_sensitivity_lists_every_assumption(
+    scenario: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer(capsys, "plan", scenario, "--sensitivity")
+    assert len(found["sensitivity"]) == 6
+
+
+@pytest.mark.parametrize("command", ["plan", "predict", "explain"])
+def test_tables_are_printed(
+    command: str, scenario: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run((command, scenario)) == 0
+    assert "$/" in capsys.readouterr().out
+
+
+def test_an_unpriced_deployment_has_no_price(
+    scenario: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer(capsys, "predict", scenario, "--gpu", "b300")
+    assert (
+        found["option"]["cost_usd_per_h"] is None if "cost_usd_per_h" in found["option"] else True
+    )
+    assert found["option"]["bill"]["allocation"] is None
