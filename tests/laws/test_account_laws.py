@@ -93,7 +93,7 @@ def test_a_dearer_own_cost_never_breaks_even() -> None:
         (break_even_utilisation, {"cost": 1, "capacity": 0, "alternative": 1}),
         (break_even_time, {"capital": math.nan, "alternative": 2, "own": 1}),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_bad_input_never_produces_a_number(
     function: Callable[..., float | None], arguments: dict[str, float]

@@ -12,6 +12,7 @@ from typing import Annotated
 from inferometer.catalog.source import Source
 from inferometer.units import (
     Bytes,
+    Duration,
     Grams,
     GramsPerJoule,
     Joules,
@@ -43,7 +44,7 @@ class EcoLogits:
         host_power: Power of a server without its accelerators.
         embodied_accelerator: Manufacture of one accelerator.
         embodied_host: Manufacture of a server without accelerators.
-        life: Life of the hardware, s.
+        life: Life of the hardware.
         sources: Provenance by field name; "" holds the record's own.
     """
 
@@ -61,7 +62,7 @@ class EcoLogits:
     host_power: Watts
     embodied_accelerator: Grams
     embodied_host: Grams
-    life: float
+    life: Duration
     sources: Mapping[str, Source] = field(default_factory=dict)
 
 
