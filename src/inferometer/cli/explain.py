@@ -10,7 +10,6 @@ from inferometer.cli.scenario import Scenario
 from inferometer.deployment import Deployment
 from inferometer.errors import ScenarioError
 from inferometer.plan.option import stated
-from inferometer.plan.provenance import facts
 from inferometer.plan.search import search
 from inferometer.plan.space import build
 from inferometer.plan.waterfall import waterfall
@@ -44,14 +43,15 @@ def explain(
         raise ScenarioError(f"{built.accelerator.key} is unpriced; choose another --commitment")
     steps = waterfall(built, option.cost, shape, slo, evaluate=evaluate, ideal=inputs.ideal(slo))
     if format == "json":
-        answer = {"option": option, "waterfall": steps, "sources": facts(option)}
+        answer = {"option": option, "waterfall": steps, "sources": inputs.sources_of(option)}
         show_json(answer | {"scenario": scenario})
         return
     show_rows(str(built), [
         {"step": s.name, "adds $/Mtok": s.added * 1e6, "$/Mtok": s.price * 1e6, "how": s.formula}
         for s in steps
     ])  # fmt: skip
-    show_rows("Sources", [{"record": f.record, "source": f.source} for f in facts(option)])
+    rows = dict.fromkeys((fact.record, fact.source) for fact in inputs.sources_of(option))
+    show_rows("Sources", [{"record": record, "source": source} for record, source in rows])
 
 
 def _deployment(scenario: Scenario, stated_one: Stated) -> Deployment:

@@ -20,7 +20,9 @@ from inferometer.errors import InfeasibleError, ScenarioError
 from inferometer.outcome import Counts, Energy, Latency, Outcome
 from inferometer.perf.predict import predict
 from inferometer.perf.prediction import Prediction
+from inferometer.plan.option import Option
 from inferometer.plan.precision import Weights, provided
+from inferometer.plan.provenance import Fact, facts, parameter_facts
 from inferometer.plan.replicas import Evaluate
 from inferometer.plan.space import Choices, Supply
 from inferometer.workload.formats.files import read
@@ -244,6 +246,11 @@ def require_fit(deployment: Deployment, prediction: Prediction) -> None:
             f"{deployment}: weights and the longest request do not fit in memory, or the layout "
             "cannot be built; take more ranks, a larger accelerator or a smaller format"
         )
+
+
+def sources_of(option: Option) -> tuple[Fact, ...]:
+    """Return the sources behind an option, the performance model's own parameters included."""
+    return facts(option) + parameter_facts(efficiencies())
 
 
 def site_of(scenario: Scenario) -> Tariff:

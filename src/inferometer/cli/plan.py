@@ -20,7 +20,6 @@ from inferometer.plan.comparison import Comparison, compare
 from inferometer.plan.infeasible import NoPlanError
 from inferometer.plan.option import Option, stated
 from inferometer.plan.precision import Weights
-from inferometer.plan.provenance import facts
 from inferometer.plan.search import Plan, search
 from inferometer.plan.sensitivity import Case, Swing, tornado
 from inferometer.plan.space import build
@@ -131,7 +130,7 @@ def _answer(
         "api": api,
         "sensitivity": swings,
         "prices_at": inputs.instant(scenario.prices),
-        "sources": facts(found.best),
+        "sources": inputs.sources_of(found.best),
         "assumptions": ASSUMPTIONS,
         "scenario": scenario,
     }

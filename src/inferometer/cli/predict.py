@@ -9,7 +9,6 @@ from inferometer.cli.options import Format, Question, Stated, deployment_spec, s
 from inferometer.cli.result import show_json, show_rows
 from inferometer.outcome import Latency
 from inferometer.plan.option import Option, stated
-from inferometer.plan.provenance import facts
 
 
 def predict(
@@ -37,7 +36,7 @@ def predict(
     price = inputs.price_of(built.accelerator.key, scenario.prices)
     option = stated(built, price, prediction, slo, inputs.site_of(scenario))
     if format == "json":
-        show_json({"option": option, "sources": facts(option), "scenario": scenario})
+        show_json({"option": option, "sources": inputs.sources_of(option), "scenario": scenario})
     else:
         _tables(option)
 

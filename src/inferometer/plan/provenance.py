@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from inferometer.catalog.efficiency import Efficiencies
 from inferometer.catalog.source import Evidence, Source
 from inferometer.plan.option import Option
 
@@ -48,6 +49,15 @@ def _facts(option: Option) -> Iterator[Fact]:
     if option.price is not None:
         record = f"price {option.price.accelerator} {option.price.commitment}"
         yield from _of(record, {"": option.price.source})
+
+
+def parameter_facts(efficiencies: Efficiencies) -> tuple[Fact, ...]:
+    """Return the sources of the performance model's own parameters."""
+    return tuple(
+        fact
+        for key, parameter in efficiencies.items()
+        for fact in _of(f"efficiency {key}", parameter.sources)
+    )
 
 
 def _of(record: str, sources: Mapping[str, Source]) -> Iterator[Fact]:

@@ -21,6 +21,9 @@ from inferometer.plan.space import Space
 from inferometer.workload.shape import Shape
 from inferometer.workload.slo import Slo
 
+HOUR = 3600.0
+"""Seconds."""
+
 ALIKE = 0.02
 """Points of the front closer than this, relative, count as one: the closed form is not finer."""
 
@@ -158,7 +161,7 @@ def _why(
         )
     if first.deployment.replicas > 1:
         lines.append(_one_fewer(best, shape, slo, evaluate))
-    lines += [_lacks(first, other) for other in options[1:3]]
+    lines += [*_price(first, options[1:]), *(_lacks(first, other) for other in options[1:3])]
     return tuple(lines)
 
 
@@ -172,6 +175,22 @@ def _one_fewer(best: Space, shape: Shape, slo: Slo, evaluate: Evaluate) -> str:
         target = slo.targets[place]
         lack = f"misses {target} by {excess(trial, slo)[place, 0] - 1:.0%}"
     return f"one replica fewer ({count[0]}) {lack}"
+
+
+def _price(first: Option, others: tuple[Option, ...]) -> list[str]:
+    """Return what the accelerator costs, and up to which price the decision holds.
+
+    Exact: at any price below it nothing on another accelerator is cheaper than `first`.
+    """
+    if first.price is None:
+        return []
+    each, key = first.price.price * HOUR, first.deployment.accelerator.key
+    where = f"{first.price.provider}, {first.price.source.source}"
+    lines = [f"{key} is taken at {each:.4g} USD/h each ({where})"]
+    if others and others[0].cost is not None:
+        limit = others[0].cost * HOUR / first.deployment.accelerators
+        lines.append(f"it stays the cheapest up to {limit:.4g} USD/h each (x {limit / each:.3g})")
+    return lines
 
 
 def _lacks(best: Option, other: Option) -> str:
