@@ -88,7 +88,8 @@ class Outcome:
         cached_rate: Input tokens per second served from the prefix cache.
         output_rate: Output tokens per second.
         capacity: Requests per second at which the deployment saturates.
-        utilisation: Offered load over `capacity`; at or above 1 the queue grows without bound.
+        utilisation: Load of the busiest minute over `capacity`; from 1 on the queue grows without
+            bound. The mean load is `request_rate / capacity`.
         batch: Mean running sequences per replica.
         kv_fraction: Mean share of the KV cache in use.
         power: Mean draw of all accelerators.

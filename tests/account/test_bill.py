@@ -1,77 +1,16 @@
 """The bill of an outcome: parts, bases, classes of tokens, and what is unpriced."""
 
-import datetime as dt
 from dataclasses import replace
 
 import pytest
+from bill_cases import API, DEPLOYMENT, HOUR, PRICE
 
 from inferometer.account.api import api_cost
 from inferometer.account.bill import Tariff, bill, prefill_share
 from inferometer.account.energy import facility_energy
-from inferometer.catalog.models import Attention, AttentionKind, FeedForward, Layer, Model
-from inferometer.catalog.prices import AcceleratorPrice, TokenPrice
-from inferometer.catalog.source import Evidence, Source
-from inferometer.catalog.tables import accelerator, engine, node, number_format
-from inferometer.deployment import Deployment, EngineSettings, Parallelism, Precision
-from inferometer.errors import ScenarioError
-from inferometer.outcome import Counts, Energy, Latency, Outcome
+from inferometer.errors import LedgerError, ScenarioError
+from inferometer.outcome import Energy
 from inferometer.units import Unit, parse
-
-HERE = Source(source="this test", as_of=dt.date(2026, 1, 1), evidence=Evidence.ASSUMED)
-LATENCY = Latency(mean=1, p50=1, p90=1, p99=1)
-HOUR = Outcome(
-    evidence=Evidence.PREDICTED,
-    span=3600.0,
-    ttft=LATENCY,
-    tpot=LATENCY,
-    itl=LATENCY,
-    e2e=LATENCY,
-    request_rate=4.0,
-    input_rate=4_000.0,
-    cached_rate=1_000.0,
-    output_rate=1_000.0,
-    capacity=10.0,
-    utilisation=0.6,
-    batch=16,
-    kv_fraction=0.1,
-    power=1_000.0,
-    energy=Energy(prefill=6e5, decode=1.8e6, idle=1.2e6),
-    counts=Counts(arrived=14_400, finished=14_400),
-)
-BF16 = number_format("bf16")
-MODEL = Model(
-    key="m",
-    name="M",
-    hidden=64,
-    vocab=64,
-    max_context=64,
-    layers=(
-        Layer(
-            count=1,
-            attention=Attention(kind=AttentionKind.FULL, query_heads=2, kv_heads=2, head_dim=32),
-            feed_forward=FeedForward(width=64),
-        ),
-    ),
-)
-DEPLOYMENT = Deployment(
-    model=MODEL,
-    accelerator=accelerator("h100-sxm"),
-    node=node("h100-sxm"),
-    parallelism=Parallelism(tensor=2),
-    precision=Precision(linear=BF16, experts=BF16, kv=BF16),
-    settings=EngineSettings(
-        engine=engine("vllm"), max_num_seqs=256, max_batched_tokens=8192, memory_fraction=0.9
-    ),
-    replicas=2,
-)
-PRICE = AcceleratorPrice(
-    accelerator="h100-sxm",
-    provider="test",
-    commitment="on-demand",
-    price=parse("2 USD/h", Unit("USD/s")),
-    valid_from=dt.date(2026, 1, 1),
-    source=HERE,
-)
 
 
 def test_rent_is_every_accelerator_for_the_whole_span() -> None:
@@ -114,6 +53,7 @@ def test_unpriced_stays_unpriced() -> None:
 def test_power_paid_apart_is_metered_at_the_facility() -> None:
     tariff = Tariff(
         accelerator=PRICE,
+        power_included=False,
         electricity=parse("0.10 USD/kWh", Unit("USD/J")),
         pue=1.5,
         carbon=parse("400 g/kWh", Unit("g/J")),
@@ -137,18 +77,6 @@ def test_an_outcome_without_prompts_puts_all_cost_on_output() -> None:
     assert found.allocation.output * 1_000 * 3600 == pytest.approx(8.0)
 
 
-MTOK = Unit("USD/tok")
-API = TokenPrice(
-    model="m",
-    provider="p",
-    input=parse("1 USD/Mtok", MTOK),
-    cached=parse("0.1 USD/Mtok", MTOK),
-    output=parse("4 USD/Mtok", MTOK),
-    valid_from=dt.date(2026, 1, 1),
-    source=HERE,
-)
-
-
 def test_the_same_traffic_at_an_api() -> None:
     found = api_cost(HOUR, API)
     assert found.input == pytest.approx(3 * 3.6 * 1.0)
@@ -160,3 +88,50 @@ def test_the_same_traffic_at_an_api() -> None:
 def test_an_api_without_a_cached_price_charges_the_full_one() -> None:
     found = api_cost(HOUR, replace(API, cached=None))
     assert found.cached == pytest.approx(1 * 3.6 * 1.0)
+
+
+def test_power_that_the_price_includes_is_not_paid_twice() -> None:
+    tariff = Tariff(accelerator=PRICE, electricity=parse("0.10 USD/kWh", Unit("USD/J")))
+    assert bill(HOUR, DEPLOYMENT, tariff).total == pytest.approx(8.0)
+
+
+def test_power_paid_apart_without_a_price_leaves_the_bill_unpriced() -> None:
+    found = bill(HOUR, DEPLOYMENT, Tariff(accelerator=PRICE, power_included=False))
+    assert found.rent == pytest.approx(8.0)
+    assert (found.total, found.allocation) == (None, None)
+
+
+def test_a_deployment_that_answers_nothing_still_costs_its_rent() -> None:
+    nothing = replace(HOUR, request_rate=0.0, input_rate=0.0, cached_rate=0.0, output_rate=0.0)
+    found = bill(nothing, DEPLOYMENT, Tariff(accelerator=PRICE))
+    assert (found.total, found.idle) == (pytest.approx(8.0), pytest.approx(8.0))
+    assert (found.allocation, found.usage) == (None, None)
+    with pytest.raises(LedgerError, match="holds no token"):
+        api_cost(nothing, API)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"span": 0.0},
+        {"capacity": 0.0},
+        {"capacity": float("nan")},
+        {"output_rate": float("nan")},
+        {"cached_rate": 5_000.0},
+        {"energy": Energy(prefill=float("nan"), decode=1, idle=1)},
+    ],
+    ids=str,
+)
+def test_an_outcome_that_cannot_be_billed_is_refused(change: dict[str, float]) -> None:
+    broken = replace(HOUR, **change)
+    with pytest.raises(LedgerError):
+        bill(broken, DEPLOYMENT, Tariff(accelerator=PRICE))
+    with pytest.raises(LedgerError):
+        api_cost(broken, API)
+
+
+def test_a_tariff_is_never_negative_or_infinite() -> None:
+    with pytest.raises(ScenarioError, match=r"tariff\.electricity"):
+        Tariff(accelerator=PRICE, electricity=-1e-7)
+    with pytest.raises(ScenarioError, match=r"tariff\.carbon"):
+        Tariff(accelerator=PRICE, carbon=float("inf"))

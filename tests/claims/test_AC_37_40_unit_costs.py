@@ -3,8 +3,9 @@
 import datetime as dt
 
 import pytest
+from bill_cases import DEPLOYMENT, HOUR, PRICE
 
-from inferometer.account.bill import rent_per_token
+from inferometer.account.bill import Tariff, bill, rent_per_token
 from inferometer.account.ecologits import Answer, EcoLogits, footprint
 from inferometer.account.split import nanodollars, split
 from inferometer.catalog.load import read_toml, shipped
@@ -45,14 +46,20 @@ def test_AC_38_energy_at_a_thousand_tokens_per_second(chip: str, joules: float) 
 
 
 def test_AC_39_tenants_add_up_to_the_bill() -> None:
-    bill = nanodollars(1234.567890123)
-    used = {"search": 3.0e9, "chat": 1.1e9, "agents": 0.7e9}
-    idle = 2.2e9
-    shares = split(bill, used | {"unallocated": idle})
-    assert sum(shares.values()) == bill
-    usage = sum(shares[tenant] for tenant in used)
-    assert usage <= bill
-    assert usage == pytest.approx(bill * 4.8 / 7.0, abs=3)
+    # An hour that is 40 % busy with the work of three tenants.
+    found = bill(HOUR, DEPLOYMENT, Tariff(accelerator=PRICE))
+    assert found.total is not None
+    assert found.busy is not None
+    assert found.idle is not None
+    total = nanodollars(found.total)
+    work = {"search": 3.0e9, "chat": 1.1e9, "agents": 0.7e9}
+    whole = split(total, {"busy": found.busy, "unallocated": found.idle})
+    usage = split(whole["busy"], work)
+    assert sum(usage.values()) + whole["unallocated"] == total
+    allocation = split(total, work)
+    assert sum(allocation.values()) == total
+    assert all(usage[tenant] <= allocation[tenant] for tenant in work)
+    assert sum(usage.values()) == pytest.approx(0.4 * total, abs=1)
 
 
 def test_AC_40_ecologits_dense_70b() -> None:

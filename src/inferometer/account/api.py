@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from inferometer.account.bill import check_billable
 from inferometer.catalog.prices import TokenPrice
+from inferometer.errors import LedgerError
 from inferometer.outcome import Outcome
 from inferometer.units import Usd, UsdPerSecond, UsdPerToken
 
@@ -38,7 +40,13 @@ def api_cost(outcome: Outcome, price: TokenPrice) -> ApiCost:
 
     A cached token lowers an API's bill by price; it lowers a self-hosted bill only through
     throughput, which the outcome already holds. So the two sides treat it differently.
+
+    Raises:
+        LedgerError: an outcome that cannot be billed, or one without a token.
     """
+    check_billable(outcome)
+    if outcome.input_rate + outcome.output_rate <= 0:
+        raise LedgerError("outcome holds no token: there is nothing to price")
     cached_price = price.input if price.cached is None else price.cached
     rates = {
         "input": (outcome.input_rate - outcome.cached_rate) * price.input,

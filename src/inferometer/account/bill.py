@@ -6,12 +6,13 @@ busy; what is left is idle. The first is what tokens cost at the actual load, th
 would cost if capacity followed load perfectly.
 """
 
+import math
 from dataclasses import dataclass
 
 from inferometer.account.energy import FacilityEnergy, facility_energy, use_carbon
 from inferometer.catalog.prices import AcceleratorPrice
 from inferometer.deployment import Deployment
-from inferometer.errors import LedgerError
+from inferometer.errors import LedgerError, ScenarioError
 from inferometer.outcome import Outcome
 from inferometer.units import Fraction, Grams, GramsPerJoule, Usd, UsdPerJoule, UsdPerToken
 
@@ -22,15 +23,23 @@ class Tariff:
 
     Attributes:
         accelerator: Price of one accelerator; None if unpriced.
-        electricity: Price of energy where it is paid apart; None where the price includes it.
+        power_included: Whether that price holds the electricity, as rent and all-in costs do.
+        electricity: Price of energy where it is paid apart; None there leaves the bill unpriced.
         pue: Power usage effectiveness of the building.
         carbon: Grid intensity; None if unknown.
     """
 
     accelerator: AcceleratorPrice | None
+    power_included: bool = True
     electricity: UsdPerJoule | None = None
     pue: float = 1.0
     carbon: GramsPerJoule | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("electricity", "carbon"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                raise ScenarioError(f"tariff.{name} is {value}; a finite number >= 0 is wanted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +68,9 @@ class Bill:
         power: Electricity paid apart, 0 where the price includes it; None if unpriced.
         busy: Part of the total for time in use.
         idle: The rest of the total.
-        utilisation: Mean load over capacity, on which busy and idle are divided.
-        allocation: Cost per token with idle time; None if unpriced or no token was served.
+        utilisation: Mean load over capacity, on which busy and idle are divided (the outcome's own
+            is that of the busiest minute).
+        allocation: Cost per token with idle time; None if unpriced or no output was served.
         usage: Cost per token without idle time.
         energy: Energy at each boundary.
         carbon: Emissions of that energy; None if the grid is unknown.
@@ -86,18 +96,50 @@ def bill(outcome: Outcome, deployment: Deployment, tariff: Tariff) -> Bill:
     """Return the bill of `outcome`: all accelerators for its whole span, idle or not.
 
     Unpriced stays unpriced: every amount is None then, never 0.
+
+    Raises:
+        LedgerError: rates, energies or capacity that no bill can be made of.
     """
+    check_billable(outcome)
     host = deployment.node.host_power / deployment.node.accelerators
     energy = facility_energy(
         outcome, accelerators=deployment.accelerators, host_power=host, pue=tariff.pue
     )
     utilisation = min(outcome.request_rate / outcome.capacity, 1.0)
     carbon = None if tariff.carbon is None else use_carbon(energy.total, tariff.carbon)
-    if tariff.accelerator is None:
-        return _bill(None, None, utilisation, outcome, energy, carbon)
-    rent = tariff.accelerator.price * deployment.accelerators * outcome.span
-    power = energy.total * (tariff.electricity or 0.0)
+    rent = None
+    if tariff.accelerator is not None:
+        rent = tariff.accelerator.price * deployment.accelerators * outcome.span
+    power = 0.0 if tariff.power_included else None
+    if not tariff.power_included and tariff.electricity is not None:
+        power = energy.total * tariff.electricity
     return _bill(rent, power, utilisation, outcome, energy, carbon)
+
+
+def check_billable(outcome: Outcome) -> None:
+    """Refuse an outcome that cannot be billed.
+
+    Raises:
+        LedgerError: a span or capacity that is not positive, a rate or energy that is negative or
+            not finite, or more cached tokens than input tokens.
+    """
+    for name in ("span", "capacity"):
+        value = getattr(outcome, name)
+        if not value > 0:
+            raise LedgerError(f"outcome.{name} is {value}; it must be positive to be billed")
+    energy = {name: getattr(outcome.energy, name) for name in ("prefill", "decode", "idle")}
+    rates = {name: getattr(outcome, name) for name in _RATES}
+    for name, value in (rates | energy).items():
+        if not (math.isfinite(value) and value >= 0):
+            raise LedgerError(f"outcome.{name} is {value}; a finite number >= 0 is wanted")
+    if outcome.cached_rate > outcome.input_rate * (1 + 1e-12):
+        raise LedgerError(
+            f"outcome.cached_rate {outcome.cached_rate} is above input_rate {outcome.input_rate}: "
+            "cached tokens are part of the input"
+        )
+
+
+_RATES = ("span", "request_rate", "input_rate", "cached_rate", "output_rate")
 
 
 def _bill(
@@ -110,14 +152,15 @@ def _bill(
 ) -> Bill:
     total = None if rent is None or power is None else rent + power
     busy = None if total is None else total * utilisation
+    idle = None if total is None or busy is None else total - busy
     return Bill(
         rent=rent,
         power=power,
         busy=busy,
-        idle=None if total is None or busy is None else total - busy,
+        idle=idle,
         utilisation=utilisation,
-        allocation=None if total is None else token_costs(total, outcome),
-        usage=None if busy is None else token_costs(busy, outcome),
+        allocation=token_costs(total, outcome),
+        usage=token_costs(busy, outcome),
         energy=energy,
         carbon=carbon,
     )
@@ -129,16 +172,19 @@ def prefill_share(outcome: Outcome) -> float:
     return outcome.energy.prefill / work if work > 0 else 0.0
 
 
-def token_costs(amount: Usd, outcome: Outcome) -> TokenCosts:
+def token_costs(amount: Usd | None, outcome: Outcome) -> TokenCosts | None:
     """Return `amount` per token, prompts and output by the work that each took.
+
+    None for an amount of None (unpriced), or where no output was served to carry it.
 
     Raises:
         LedgerError: the classes do not add up to `amount`.
     """
-    share = prefill_share(outcome)
-    fresh = (outcome.input_rate - outcome.cached_rate) * outcome.span
+    fresh = max(outcome.input_rate - outcome.cached_rate, 0.0) * outcome.span
     output = outcome.output_rate * outcome.span
-    share = share if fresh > 0 else 0.0
+    if amount is None or output <= 0:
+        return None
+    share = prefill_share(outcome) if fresh > 0 else 0.0
     costs = TokenCosts(
         input=amount * share / fresh if fresh > 0 else 0.0,
         cached=0.0,
@@ -146,11 +192,17 @@ def token_costs(amount: Usd, outcome: Outcome) -> TokenCosts:
         blended=amount / (outcome.input_rate + outcome.output_rate) / outcome.span,
     )
     summed = costs.input * fresh + costs.output * output
-    if abs(summed - amount) > 1e-9 * amount:
+    if not abs(summed - amount) <= 1e-9 * amount:
         raise LedgerError(f"token classes add up to {summed} USD, the bill is {amount} USD")
     return costs
 
 
 def rent_per_token(rate: float, tokens_per_second: float) -> UsdPerToken:
-    """Return the price of an accelerator over its tokens, (USD/s) / (tok/s), elementwise."""
+    """Return a price per second over a token rate, (USD/s) / (tok/s).
+
+    Raises:
+        ScenarioError: a token rate that is not positive, or a price that is negative.
+    """
+    if not (tokens_per_second > 0 and rate >= 0):
+        raise ScenarioError(f"price {rate} USD/s over {tokens_per_second} tok/s is no unit cost")
     return rate / tokens_per_second

@@ -1,5 +1,6 @@
 """Energy at the facility's meter: accelerators, the host around them, the building around both."""
 
+import math
 from dataclasses import dataclass
 
 from inferometer.errors import ScenarioError
@@ -41,9 +42,9 @@ def facility_energy(
     Raises:
         ScenarioError: a PUE below 1 or a negative host power.
     """
-    if not pue >= 1:
+    if not 1 <= pue < math.inf:
         raise ScenarioError(f"pue is {pue}; it is a ratio of at least 1")
-    if host_power < 0:
+    if not 0 <= host_power < math.inf:
         raise ScenarioError(f"host power is {host_power} W; it cannot be negative")
     own = outcome.energy.total
     host = accelerators * host_power * outcome.span

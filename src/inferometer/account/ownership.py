@@ -48,7 +48,7 @@ class Ownership:
     def __post_init__(self) -> None:
         if self.accelerators < 1:
             raise ScenarioError(f"ownership.accelerators is {self.accelerators}; at least 1")
-        if not self.pue >= 1:
+        if not 1 <= self.pue < math.inf:
             raise ScenarioError(f"ownership.pue is {self.pue}; it is a ratio of at least 1")
         for name in ("maintenance", "software", "power", "electricity", "staff", "salary"):
             value = getattr(self, name)
@@ -108,8 +108,10 @@ def useful_rate(yearly: float, accelerators: int, utilisation: float) -> UsdPerS
         utilisation: Share of the year in which they are used, above 0, at most 1.
 
     Raises:
-        ScenarioError: a utilisation outside that range.
+        ScenarioError: a utilisation outside that range, or a cost that is none.
     """
+    if not (0 <= yearly < math.inf and accelerators > 0):
+        raise ScenarioError(f"{yearly} USD a year for {accelerators} accelerators is no cost")
     if not 0 < utilisation <= 1:
         raise ScenarioError(f"utilisation is {utilisation}; it must be above 0 and at most 1")
     return yearly / (accelerators * HOURS_PER_YEAR * 3600.0 * utilisation)
