@@ -1,15 +1,20 @@
 """When nothing serves: the nearest deployment, and what would have to give."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
+from inferometer.candidates import Floats
 from inferometer.errors import InfeasibleError
 from inferometer.plan.option import Option, option
 from inferometer.plan.replicas import Evaluate, Sizing, excess, with_replicas
 from inferometer.plan.space import Space
 from inferometer.workload.shape import Shape
 from inferometer.workload.slo import Slo
+
+SLACK = 1.01
+"""Beyond the best that the whole supply reaches, so that fewer accelerators come near it too."""
 
 
 class NoPlanError(InfeasibleError):
@@ -48,11 +53,22 @@ def nearest(
     slo: Slo,
     evaluate: Evaluate,
     counts: Mapping[str, int],
+    cheapest: Callable[[Slo], Option],
 ) -> NoPlanError:
     """Return the error that carries the nearest deployment and what would have to give.
 
-    Nearest is the one that, with the whole supply, misses its worst target by the least factor; if
-    none carries the load, the one whose capacity is nearest to it.
+    With enough supply for the load, the targets are relaxed by the least factor that any
+    deployment needs, and the cheapest one under the relaxed targets is shown; else the one whose
+    capacity is nearest to the load.
+
+    Args:
+        space: What can be built.
+        sizing: Replica counts of its configurations.
+        shape: The workload.
+        slo: The targets.
+        evaluate: What predicts.
+        counts: Configurations ruled out, by reason.
+        cheapest: Searches the space again under other targets.
     """
     if not sizing.fits.any():
         give = "allow more accelerators per replica, larger ones, or a smaller number format"
@@ -60,34 +76,30 @@ def nearest(
     rows = np.flatnonzero(sizing.loaded if sizing.loaded.any() else sizing.fits)
     trial = with_replicas(space.candidates.take(rows), space.most_replicas[rows])
     prediction = evaluate(trial, shape)
-    ratios = excess(prediction, slo)
     if sizing.loaded.any():
-        place = int(ratios.max(axis=0).argmin())
-        message, relax = "no deployment meets the SLO", _relaxed(ratios[:, place], slo)
-    else:
-        place = int(np.nanargmin(prediction.utilisation))
-        message = "the supply does not carry the load"
-        relax = _supply(space, int(rows[place]), float(prediction.utilisation[place]))
-    chosen = space.take(rows[[place]])
-    shown = with_replicas(chosen.candidates, trial.replicas[[place]])
-    sized = Space(
-        candidates=shown,
-        prices=space.prices,
-        available=space.available,
-        enumerated=1,
-        excluded={},
+        ratios = excess(prediction, slo)
+        relaxed = _relaxed(ratios[:, int(ratios.max(axis=0).argmin())], slo)
+        pairs = zip(slo.targets, relaxed.targets, strict=True)
+        give = tuple(f"{old} would have to be {new}" for old, new in pairs if old != new)
+        found = cheapest(relaxed)
+        return NoPlanError("no deployment meets the SLO", counts=counts, nearest=found, relax=give)
+    place = int(np.nanargmin(prediction.utilisation))
+    shown = replace(space.take(rows[[place]]), candidates=trial.take(np.array([place])))
+    return NoPlanError(
+        "the supply does not carry the load",
+        counts=counts,
+        nearest=option(0, shown, prediction, slo, place=place),
+        relax=_supply(space, int(rows[place]), float(prediction.utilisation[place])),
     )
-    found = option(0, sized, prediction, slo, place=place)
-    return NoPlanError(message, counts=counts, nearest=found, relax=relax)
 
 
-def _relaxed(
-    ratios: np.ndarray[tuple[int, ...], np.dtype[np.float64]], slo: Slo
-) -> tuple[str, ...]:
-    return tuple(
-        f"{target} would have to be {target.limit * float(ratio) * 1e3:.4g} ms"
-        for target, ratio in zip(slo.targets, ratios, strict=True)
-        if ratio > 1
+def _relaxed(ratios: Floats, slo: Slo) -> Slo:
+    """Return the targets that were missed at what was reached, and `SLACK` beyond."""
+    return Slo(
+        targets=tuple(
+            replace(target, limit=target.limit * float(ratio) * SLACK) if ratio > 1 else target
+            for target, ratio in zip(slo.targets, ratios, strict=True)
+        )
     )
 
 

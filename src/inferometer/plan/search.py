@@ -37,6 +37,7 @@ class Plan:
         best: The cheapest feasible deployment.
         alternatives: The cheapest one of every accelerator, `best` first.
         front: What no other beats on cost, speed per user and energy, by rising cost.
+        curves: What no other of the same accelerator beats on cost and speed per user.
         enumerated: Configurations looked at.
         feasible: Of these, feasible ones.
         excluded: Infeasible ones by reason; with `feasible` they add up to `enumerated`.
@@ -49,6 +50,7 @@ class Plan:
     best: Option
     alternatives: tuple[Option, ...]
     front: tuple[Option, ...]
+    curves: tuple[Option, ...]
     enumerated: int
     feasible: int
     excluded: dict[str, int]
@@ -81,18 +83,28 @@ def search(space: Space, shape: Shape, slo: Slo, evaluate: Evaluate, site: Tarif
     rows = np.flatnonzero(sizing.replicas > 0)
     check(space.enumerated, counts, len(rows))
     if not len(rows):
-        raise nearest(space, sizing, shape, slo, evaluate, counts)
+        raise nearest(
+            space,
+            sizing,
+            shape,
+            slo,
+            evaluate,
+            counts,
+            lambda relaxed: search(space, shape, relaxed, evaluate, site).best,
+        )
     sized = replace(space, candidates=_sized(space, sizing, rows))
     prediction = evaluate(sized.candidates, shape)
     order = _order(sized, prediction, slo)
     chosen = _best_of_each(sized, order)
     ends = order[front(_objectives(sized, prediction)[order])]
+    curves = _curves(sized, prediction, order)
     options = tuple(option(int(row), sized, prediction, slo, site) for row in chosen)
     return Plan(
         slo=slo,
         best=options[0],
         alternatives=options,
         front=tuple(option(int(row), sized, prediction, slo, site) for row in ends),
+        curves=tuple(option(int(row), sized, prediction, slo, site) for row in curves),
         enumerated=space.enumerated,
         feasible=len(rows),
         excluded=counts,
@@ -148,6 +160,13 @@ def _objectives(space: Space, prediction: Prediction) -> Floats:
     """Return cost, time per token and power [config, 3], in steps of `ALIKE`."""
     exact = np.column_stack((cost(space), prediction.tpot[:, 0], prediction.power))
     return np.round(np.log(exact) / ALIKE)
+
+
+def _curves(space: Space, prediction: Prediction, order: Ints) -> Ints:
+    """Return the rows that no other of the same accelerator beats on cost and speed per user."""
+    objectives, chip = _objectives(space, prediction)[:, :2], space.candidates.accelerator[order]
+    members = [order[chip == kind] for kind in np.unique(chip)]
+    return np.concatenate([rows[front(objectives[rows])] for rows in members])
 
 
 def _why(
