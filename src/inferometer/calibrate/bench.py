@@ -1,5 +1,6 @@
 """Observations compiled for evaluation: all models side by side, grouped by kind of load."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -85,7 +86,7 @@ def _group(
     places: NDArray[np.int64],
     efficiencies: Efficiencies,
 ) -> Group:
-    names = ("inputs", "outputs", "clients", "rate", "requests", "tpot_limit")
+    names = ("inputs", "outputs", "clients", "rate", "requests", "tpot_limit", "burst")
     loads = {name: np.array([getattr(o.load, name) for o in chosen]) for name in names}
     passes = ("prefill", "prompts", "prefill_past", "sequences", "context")
     loads |= {f"pass_{n}": np.array([getattr(o.load.one_pass, n) for o in chosen]) for n in passes}
@@ -128,4 +129,4 @@ def _pool(
 def _runs(keys: Sequence[str]) -> list[tuple[int, int]]:
     """Return the ranges of equal neighbours."""
     edges = [0, *(i for i in range(1, len(keys)) if keys[i] != keys[i - 1]), len(keys)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))

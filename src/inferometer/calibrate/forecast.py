@@ -33,8 +33,10 @@ def _closed(group: Group) -> Columns:
     clients = np.maximum(loads["clients"] / pool.lanes, 1.0)
     loop = closed_loop(clients, pool.limit, pool.machine, pool.demand)
     rate = loop.rate * pool.lanes
+    first = _prefill_only(np.ones_like(clients), pool) * (clients + 1) / 2
+    ttft = (1 - loads["burst"]) * loop.ttft + loads["burst"] * np.maximum(first, loop.ttft)
     return {
-        **_requests(loop.ttft, loop.tpot, rate, loads["outputs"]),
+        **_requests(ttft, loop.tpot, rate, loads["outputs"]),
         **_gaps(loop.state),
         "power": busy_draw(loop.state, 1.0, pool.machine).total * pool.accelerators,
     }
@@ -158,26 +160,32 @@ def _pools(group: Group) -> Columns:
     queue in front of the prefill pool holds the clients that neither serves.
     """
     front, back, loads = group.front, group.main, group.loads
-    assert front is not None  # by construction of the group
+    if front is None:
+        raise TypeError("a group of pools has a prefill pool by construction")
     one = np.ones_like(loads["clients"])
     chunk = _prefill_only(one, front)
     transfer = _handover(back)
     capacity = front.lanes / chunk
+    offered = np.where(loads["rate"] > 0, loads["rate"], np.inf)
     steps = np.maximum(loads["outputs"] - 1, 1.0)
-    running = np.clip(loads["clients"] / back.lanes, 1.0, back.limit)
+    clients = np.where(np.isfinite(offered), back.limit * back.lanes, loads["clients"])
+    running = np.clip(clients / back.lanes, 1.0, back.limit)
     limit = running
     for _ in range(ROUNDS):
         tpot = _decode_step(running, back).total
-        rate = np.minimum(running * back.lanes / (steps * tpot), RUSH * capacity)
+        most = np.minimum(RUSH * capacity, offered)
+        rate = np.minimum(running * back.lanes / (steps * tpot), most)
         utilisation = np.minimum(rate / capacity, 0.98)
         wait = chunk * (1 + utilisation / (2 * (1 - utilisation) * np.maximum(front.lanes, 1)))
         first = wait + transfer + back.machine.rates.request_overhead
-        wanted = loads["clients"] / back.lanes * steps * tpot / (first + steps * tpot)
-        sustained = RUSH * capacity * steps * tpot / back.lanes
+        wanted = clients / back.lanes * steps * tpot / (first + steps * tpot)
+        sustained = most * steps * tpot / back.lanes
         running = np.clip((running + np.minimum(wanted, sustained)) / 2, 0.02 * limit, limit)
     tpot = _decode_step(running, back).total
     rate = running * back.lanes / (steps * tpot)
-    ttft = np.maximum(loads["clients"] / rate - steps * tpot, first)
+    waiting = np.maximum(clients / rate - steps * tpot, first)
+    burst = loads["burst"] * np.maximum(chunk * (clients / front.lanes + 1) / 2 - waiting, 0.0)
+    ttft = np.where(np.isfinite(offered), first, waiting + burst)
     decode_power = step_power(_decode_step(running, back), back.machine) * back.accelerators
     return {
         **_requests(ttft, tpot, rate, loads["outputs"]),

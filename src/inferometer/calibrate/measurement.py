@@ -1,4 +1,4 @@
-"""Measured rows, as their sources state them: who was measured, under what load, with what result."""
+"""Measured rows, as their sources state them: who was measured, under what load, what came out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,6 +39,8 @@ class Load:
         rate: Requests per second, for "open".
         requests: Requests of the run; 0 if not stated.
         tpot_limit: Time per output token to keep, for "bounded".
+        burst: Share of the requests that start together when a closed loop starts, as far as the
+            reported statistic counts them.
         one_pass: The pass, for "step".
     """
 
@@ -49,6 +51,7 @@ class Load:
     rate: PerSecond = 0.0
     requests: float = 0.0
     tpot_limit: Seconds = 0.0
+    burst: Fraction = 0.0
     one_pass: Pass = field(default_factory=Pass)
 
 

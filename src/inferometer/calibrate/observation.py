@@ -71,8 +71,9 @@ def _serving(row: Row, model: Model) -> Observation:
         parallelism, replicas = layout(row, model)
         return Observation(row=row, subject=_subject(row, model, parallelism, replicas, load),
                            load=load)  # fmt: skip
-    main = deployment(row, model, decode[0], replicas=decode[1], sequences=load.clients)
-    front = deployment(row, model, prefill[0], replicas=prefill[1], sequences=load.clients)
+    admitted = load.clients if load.kind == "closed" else OPEN_SEQUENCES
+    main = deployment(row, model, decode[0], replicas=decode[1], sequences=admitted)
+    front = deployment(row, model, prefill[0], replicas=prefill[1], sequences=admitted)
     return Observation(row=row, subject=Subject(deployment=main, prefill=front), load=load)
 
 
@@ -98,7 +99,9 @@ def _serving_load(row: Row) -> Load:
     stated = cells.get("load_type", "")
     if stated in {"concurrency", "batch"} and clients:
         kind = "closed" if stated == "concurrency" else "static"
-        return Load(kind=kind, inputs=inputs, outputs=outputs, clients=clients, requests=requests)
+        burst = _burst(row, clients, requests) if kind == "closed" else 0.0
+        return Load(kind=kind, inputs=inputs, outputs=outputs, clients=clients, requests=requests,
+                    burst=burst)  # fmt: skip
     if stated == "rate" and clients:
         return Load(kind="open", inputs=inputs, outputs=outputs, rate=clients, requests=requests)
     if stated == "rate" and tpot:
@@ -106,6 +109,25 @@ def _serving_load(row: Row) -> Load:
     if stated == "concurrency":  # not stated: one client, the only load that needs no number
         return Load(kind="closed", inputs=inputs, outputs=outputs)
     return Load(kind="offline", inputs=inputs, outputs=outputs, requests=requests)
+
+
+def _burst(row: Row, clients: float, requests: float) -> float:
+    """Return the share of requests that start together: the first of each client.
+
+    A median does not see them; a mean does, and so must a statistic that does not say which it is.
+    """
+    means = any(name.endswith("_mean") for name in row.metrics)
+    unknown = "does not say" in row.cells.get("latency_stat_note", "")
+    if not (means or unknown):
+        return 0.0
+    return min(clients / requests, 1.0) if requests else 1 / ROUNDS_OF_A_RUN
+
+
+OPEN_SEQUENCES = 256
+"""Sequences that a decode pool admits where no number of clients bounds them: vLLM's default."""
+
+ROUNDS_OF_A_RUN = 10.0
+"""Requests per client of a benchmark run that states no number: InferenceX's ten."""
 
 
 def _benchmark(row: Row) -> tuple[float, float, float]:

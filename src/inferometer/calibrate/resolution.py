@@ -1,6 +1,5 @@
 """Names in a row of measurements -> catalogue records, and the layout that its numbers imply."""
 
-import functools
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -15,12 +14,13 @@ from inferometer.catalog.names import normalise
 from inferometer.catalog.number_format import NumberFormat
 from inferometer.deployment import Deployment, EngineSettings, Parallelism, Precision
 from inferometer.errors import CatalogError
+from inferometer.perf.counts import parameters
 
 FindModel = Callable[[str], Model]
 
 _OLD_ENGINES: Mapping[str, tuple[str, str]] = {
     "vllm": ("vllm-v0", "2025-02"),
-    "trtllm": ("trtllm-0", "2025-01"),
+    "trtllm": ("trtllm-0", "2024-07"),
 }
 """Engine before the month given (vLLM V1 became the default in March 2025, TensorRT-LLM's PyTorch
 backend replaced engine builds in the course of 2025)."""
@@ -90,6 +90,8 @@ def precision(row: Row, model: Model) -> Precision:
     note = dict(part.split("=", 1) for part in _note(row).split(";") if "=" in part)
     stated = note.get("gemm") or row.cells.get("precision", "") or _of_checkpoint(row.model)
     linear = _format(stated)
+    if row.source.startswith("mlperf") and linear.key == "bf16" and accelerator(row).peak_fp8:
+        linear = tables.number_format("fp8")  # the declared 16 bit is not what vendors ran
     experts = _format(note["moe"]) if note.get("moe") else linear
     own = _own_formats(model)
     if own is not None and linear.key in {own[1].key, "nvfp4", "bf16", "fp8"}:
@@ -134,12 +136,15 @@ def _of_checkpoint(name: str) -> str:
 
 
 def _kv_format(row: Row, linear: NumberFormat, experts: NumberFormat) -> NumberFormat:
-    """Return the format of the KV cache: stated, or 8 bit where TensorRT-LLM runs below 16 bit."""
+    """Return the format of the KV cache: stated, or 8 bit where TensorRT-LLM runs below 16 bit.
+
+    InferenceX serves checkpoints whose quantisation asks for an 8-bit cache on every engine.
+    """
     stated = row.cells.get("kv_dtype", "")
     if stated and stated != "auto":
         return _format(stated)
     narrow = {linear.key, experts.key} & {"fp8", "nvfp4"}
-    own = engine(row).key.startswith("trtllm") and narrow
+    own = (engine(row).key.startswith("trtllm") or "inferencex" in row.source) and narrow
     return tables.number_format("fp8" if own else "bf16")
 
 
@@ -181,21 +186,34 @@ def layout(row: Row, model: Model) -> tuple[Parallelism, int]:
     tensor ranks that the row counts as expert ranks, or as replicas.
     """
     tensor, pipeline, expert, data = (_count(row, name) for name in ("tp", "pp", "ep", "dp"))
-    total = _count(row, "num_gpus")
-    total, tensor, data = _undone(row, total or tensor * max(data, 1), tensor, expert, data)
+    total = _count(row, "num_gpus") or tensor * max(data, 1)
+    total, tensor, data = _undone(row, total, tensor, expert, data)
     pipeline, data = max(pipeline, 1), max(data, 1)
     if tensor > 1 and not _divides(model, tensor):
         tensor, data = 1, tensor * data  # attention cannot be cut so: it is data parallel
     if not tensor and not expert:
         return _smallest(row, model, total)
-    if max(tensor, 1) * pipeline * data == total and tensor:
-        return _parallelism(tensor, pipeline, data, expert), 1
-    if tensor <= 1 and expert > 1 and total % (pipeline * data) == 0:
-        return _parallelism(total // (pipeline * data), pipeline, data, expert), 1
-    if expert > 1 and tensor * pipeline == total:
-        return _parallelism(max(tensor // data, 1), pipeline, data, expert), 1
-    used = max(tensor, 1) * pipeline * data
-    return _parallelism(tensor, pipeline, data, expert), max(total // used, 1)
+    if not _holds(row, model, max(max(tensor, 1) * pipeline * data, total)):
+        return _smallest(row, model, LARGEST)[0], 1  # the counts cannot be those of a replica
+    tensor = _ranks(tensor, total // (pipeline * data), expert, data)
+    return _parallelism(tensor, pipeline, data, expert), max(total // (tensor * pipeline * data), 1)
+
+
+def _ranks(tensor: int, left: int, expert: int, data: int) -> int:
+    """Return the tensor ranks of a replica that has `left` ranks for each data-parallel one."""
+    if tensor <= 1 and expert > 1:
+        return max(left, 1)
+    if expert > 1 and tensor == left * data:
+        return max(left, 1)
+    return max(tensor, 1)
+
+
+LARGEST = 64
+"""Most tensor ranks considered where a row's own counts cannot hold the model."""
+
+
+def _holds(row: Row, model: Model, ranks: int) -> bool:
+    return _size(model, precision(row, model)) < ranks * accelerator(row).memory * 0.95
 
 
 def _undone(row: Row, total: int, tensor: int, expert: int, data: int) -> tuple[int, int, int]:
@@ -220,12 +238,6 @@ def _divides(model: Model, tensor: int) -> bool:
     return all(layer.attention.query_heads % tensor == 0 for layer in model.layers)
 
 
-@functools.lru_cache(maxsize=4096)
-def _weights(model_key: str, per_weight: float, parameters: float) -> float:
-    del model_key
-    return per_weight * parameters
-
-
 def _smallest(row: Row, model: Model, total: int) -> tuple[Parallelism, int]:
     """Return the layout of a row that states none: the fewest ranks that leave half for the cache.
 
@@ -248,10 +260,7 @@ def _smallest(row: Row, model: Model, total: int) -> tuple[Parallelism, int]:
 
 
 def _size(model: Model, formats: Precision) -> float:
-    from inferometer.perf.counts import parameters  # noqa: PLC0415
-
-    count = parameters(model)
-    return count.total * formats.experts.bytes_per_element
+    return parameters(model).total * formats.experts.bytes_per_element
 
 
 def pool(row: Row, model: Model, which: str) -> tuple[Parallelism, int] | None:
@@ -276,8 +285,11 @@ def pool(row: Row, model: Model, which: str) -> tuple[Parallelism, int] | None:
         and counts.get("moe_tp_size") == expert
     ):
         tensor = expert if tensor > 1 else 1
-    workers = max(counts.get("num_workers", 1), 1)
-    return _parallelism(tensor, max(counts.get("pp_size", 1), 1), data, expert), workers
+    pipeline, workers = max(counts.get("pp_size", 1), 1), max(counts.get("num_workers", 1), 1)
+    if not _holds(row, model, tensor * pipeline * data):
+        ranks = _smallest(row, model, LARGEST)[0].tensor
+        tensor, data = (1, ranks) if expert > 1 or tensor == 1 else (ranks, 1)
+    return _parallelism(tensor, pipeline, data, expert), workers
 
 
 def _count(row: Row, name: str) -> int:

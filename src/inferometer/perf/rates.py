@@ -29,7 +29,7 @@ class Rates(NamedTuple):
         kv_bandwidth: B/s at which the KV cache is read.
         link: Share of link bandwidth that collectives reach.
         reduction_latency: s per all-reduce.
-        reduction_rank_latency: s per all-reduce and rank beyond the first.
+        reduction_rank_latency: s per all-reduce and doubling of its ranks (trees, switches).
         exchange_latency: s per all-to-all.
         step_overhead: s per step (scheduling, sampling, launch of the step).
         layer_overhead: s per layer and step (kernel launches and their gaps).

@@ -150,7 +150,7 @@ def _attention(batch: Batch, decoding: Floats, machine: Machine) -> tuple[Floats
 
 def _network(tokens: Floats, machine: Machine) -> Floats:
     net, rate = machine.links, machine.rates
-    latency = rate.reduction_latency + rate.reduction_rank_latency * (net.ranks - 1)
+    latency = rate.reduction_latency + rate.reduction_rank_latency * np.log2(net.ranks)
     reduce = net.reductions * latency
     reduce = reduce + tokens * net.reduction_bytes / (rate.link * net.tensor_bandwidth)
     exchange = tokens * net.exchange_bytes / (rate.link * net.expert_bandwidth)
