@@ -1,4 +1,3 @@
-import dataclasses
 import datetime as dt
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 from inferometer.catalog import tables
 from inferometer.catalog.prices import (
     COMMITMENTS,
+    STALE_AFTER,
     AcceleratorPrice,
     accelerator_price,
     accelerator_prices,
@@ -63,16 +63,22 @@ def test_unpriced_is_none_and_never_zero() -> None:
         row(0.0, TODAY)
 
 
-def test_several_providers_give_a_median_that_says_so() -> None:
-    rows = [row(1.0, TODAY, "a"), row(2.0, TODAY, "b"), row(9.0, TODAY, "c")]
+def test_of_several_providers_the_cheapest_is_taken() -> None:
+    rows = [row(2.0, TODAY, "a"), row(1.0, TODAY, "b"), row(9.0, TODAY, "c")]
     price = accelerator_price("h100-sxm", at=TODAY, rows=rows)
     assert price is not None
-    assert (price.price, price.provider) == (2.0, "median of 3")
-    assert price.source.source == "median of 3 quotes: a, b, c"
+    assert (price.price, price.provider) == (1.0, "b")
+
+
+def test_only_the_latest_quote_of_a_provider_counts() -> None:
+    rows = [row(1.0, TODAY - dt.timedelta(days=9), "a"), row(3.0, TODAY, "a"), row(2.0, TODAY, "b")]
+    price = accelerator_price("h100-sxm", at=TODAY, rows=rows)
+    assert price is not None
+    assert (price.price, price.provider) == (2.0, "b")
 
 
 def test_a_stale_quote_does_not_count() -> None:
-    rows = [row(1.0, TODAY, "a"), row(9.0, TODAY - dt.timedelta(days=366), "b")]
+    rows = [row(9.0, TODAY, "a"), row(1.0, TODAY - dt.timedelta(days=366), "b")]
     price = accelerator_price("h100-sxm", at=TODAY, rows=rows)
     assert price is not None
     assert price.provider == "a"
@@ -106,23 +112,18 @@ def test_later_rows_leave_earlier_answers_alone(
     later = row(5.0, at + dt.timedelta(days=1))
     before = accelerator_price("h100-sxm", at=at, rows=rows)
     assert accelerator_price("h100-sxm", at=at, rows=[*rows, later]) == before
-    known = [r for r in rows if r.valid_from <= at]
-    assert (before is None) == (not known)
+    latest = max((r.valid_from for r in rows if r.valid_from <= at), default=None)
+    assert (before is None) == (latest is None or at - latest >= STALE_AFTER)
 
 
 @pytest.mark.parametrize("commitment", COMMITMENTS)
-def test_the_median_lies_within_its_quotes(commitment: str) -> None:
+def test_no_fresh_quote_is_below_the_price(commitment: str) -> None:
     for key in tables.accelerators():
         price = accelerator_price(key, at=TODAY, commitment=commitment)
         if price is not None:
-            quotes = [
-                p.price
-                for p in accelerator_prices()
-                if (p.accelerator, p.commitment) == (key, commitment)
+            quotes = {row.provider for row in accelerator_prices() if row.accelerator == key}
+            found = [
+                accelerator_price(key, at=TODAY, commitment=commitment, provider=provider)
+                for provider in quotes
             ]
-            assert min(quotes) <= price.price <= max(quotes)
-
-
-def test_records_are_frozen() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(accelerator_prices()[0], "price", 1.0)  # noqa: B010
+            assert price.price == min(quote.price for quote in found if quote is not None)

@@ -2,20 +2,19 @@
 
 import datetime as dt
 import functools
-import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from inferometer.catalog.load import read_csv, shipped
-from inferometer.catalog.source import Evidence, Source
+from inferometer.catalog.source import Source
 from inferometer.catalog.tables import accelerators
 from inferometer.errors import CatalogError
 from inferometer.units import UsdPerSecond, UsdPerToken
 
 COMMITMENTS = ("on-demand", "spot", "reserved-1y", "reserved-3y", "owned")
 STALE_AFTER = dt.timedelta(days=365)
-"""A quote this much older than the newest one of its kind no longer counts in a median."""
+"""A quote this much older than the instant asked about no longer counts: rents halve in a year."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,16 +101,17 @@ def accelerator_price(
     region: str = "",
     rows: Sequence[AcceleratorPrice] | None = None,
 ) -> AcceleratorPrice | None:
-    """Return the price that held at `at`, or None if that is unpriced.
+    """Return the lowest price that held at `at`, or None if that is unpriced.
 
-    Without a provider it is the median over the providers' latest quotes, quotes a year older than
-    the newest left out; the row then says how many and which. Half of the providers charge less.
+    It is the lowest among the providers' latest quotes, which is what a buyer who may choose would
+    pay; quotes more than a year old are left out. A middle over providers would compare markets:
+    one accelerator is sold by many of them, the next by the dearest alone.
 
     Args:
         key: Key of the accelerator.
         at: The instant asked about.
         commitment: One of `COMMITMENTS`.
-        provider: Whose price; "" for the median over all.
+        provider: Whose price; "" for the lowest of all.
         region: Rows of this region only; "" takes all.
         rows: Where to look; the shipped rows if None.
 
@@ -128,8 +128,7 @@ def accelerator_price(
         and provider in {"", row.provider}
         and region in {"", row.region}
     )
-    latest = _latest(wanted, at)
-    return None if not latest else latest[0] if len(latest) == 1 else _median(latest)
+    return min(_latest(wanted, at), key=lambda row: row.price, default=None)
 
 
 def _latest(rows: Iterable[AcceleratorPrice], at: dt.date) -> list[AcceleratorPrice]:
@@ -140,17 +139,4 @@ def _latest(rows: Iterable[AcceleratorPrice], at: dt.date) -> list[AcceleratorPr
         before = found.get(place)
         if row.valid_from <= at and (before is None or before.valid_from <= row.valid_from):
             found[place] = row
-    newest = max((row.valid_from for row in found.values()), default=at)
-    return [row for row in found.values() if newest - row.valid_from < STALE_AFTER]
-
-
-def _median(rows: Sequence[AcceleratorPrice]) -> AcceleratorPrice:
-    names = ", ".join(sorted({row.provider for row in rows}))
-    newest = max(rows, key=lambda row: row.valid_from)
-    source = Source(
-        source=f"median of {len(rows)} quotes: {names}",
-        as_of=max(row.source.as_of for row in rows),
-        evidence=Evidence.PUBLISHED,
-    )
-    price = statistics.median(row.price for row in rows)
-    return replace(newest, provider=f"median of {len(rows)}", region="", price=price, source=source)
+    return [row for row in found.values() if at - row.valid_from < STALE_AFTER]

@@ -31,7 +31,7 @@ class Question:
         workload: TOML file with a [workload] table.
         slo: Target such as "ttft p99 <= 2s"; repeat for more.
         commitment: "on-demand", "spot", "reserved-1y", "reserved-3y" or "owned".
-        provider: Price of this provider instead of the median over all.
+        provider: Price of this provider instead of the cheapest one.
         region: Prices of this region only.
         at: Day of the prices; the newest of the catalogue without it.
         facility: Kind of data centre, for its PUE.

@@ -42,7 +42,7 @@ class PriceSpec:
 
     Attributes:
         commitment: "on-demand", "spot", "reserved-1y", "reserved-3y" or "owned".
-        provider: One provider; "" for the median over all.
+        provider: One provider; "" for the cheapest.
         region: One region; "" for all.
         at: Day, as 2026-11-01; "" for the newest row of the catalogue.
         facility: Kind of data centre, for its PUE.
