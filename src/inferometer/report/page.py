@@ -1,0 +1,66 @@
+"""The page of a plan: one HTML file that needs nothing else, the same bytes for the same answer."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from inferometer.catalog.source import Evidence
+from inferometer.errors import ScenarioError
+from inferometer.report import sections
+from inferometer.report.answer import Answer
+from inferometer.report.exhibits import exhibits
+
+_PAGES = Environment(
+    loader=PackageLoader("inferometer.report"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def write(answer: Answer, path: Path) -> None:
+    """Write the report of a plan as an HTML file.
+
+    Raises:
+        ScenarioError: the file cannot be written.
+    """
+    page = render(answer)
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ScenarioError(f"--report {path}: cannot be written: {error.strerror}") from error
+
+
+def render(answer: Answer) -> str:
+    """Return the report of a plan as one HTML document."""
+    return _PAGES.get_template("plan.html.j2").render(_content(answer))
+
+
+def _content(answer: Answer) -> Mapping[str, Any]:
+    best = answer.plan.best
+    return {
+        "answer": answer,
+        "best": best,
+        "headline": sections.headline(answer),
+        "keys": sections.keys(answer),
+        "saving": sections.saving(answer),
+        "comparison": sections.comparison(answer),
+        "targets": sections.targets(answer),
+        "money": sections.money(answer),
+        "latencies": sections.latencies(answer),
+        "operation": sections.operation(answer),
+        "alternatives": sections.alternatives(answer),
+        "offers": sections.offers(answer),
+        "excluded": sections.excluded(answer),
+        "workload": sections.workload(answer),
+        "sources": sections.sources(answer),
+        "charts": {exhibit.key: exhibit for exhibit in exhibits(answer)},
+        "badges": tuple(str(kind) for kind in Evidence),
+        "command": shlex.join(answer.command),
+        "scenario": json.dumps(answer.scenario, indent=2, ensure_ascii=False),
+    }
