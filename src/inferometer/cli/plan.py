@@ -56,6 +56,7 @@ def plan(
     supply: Supply | None = None,
     current: Path | None = None,
     sensitivity: bool = False,
+    report: Path | None = None,
     format: Format = "table",  # noqa: A002 - the option's name
 ) -> None:
     """Name the cheapest deployment that serves a workload within its SLO, and say why.
@@ -66,6 +67,7 @@ def plan(
         supply: What may be chosen.
         current: TOML file whose [deployment] table is what runs today.
         sensitivity: Also search again with each assumption moved within its range.
+        report: HTML file to write the answer to, with charts and sensitivity.
         format: A table for people, or JSON.
     """
     scenario = _with_supply(scenario_of(file, question or Question()), supply or Supply())
@@ -83,11 +85,15 @@ def plan(
         _show_infeasible(error, scenario, api, format)
         raise
     swings = ()
-    if sensitivity:
+    if sensitivity or report is not None:
         with _working("moving assumptions"):
             swings = tornado(found, Case(space=space, shape=shape, evaluate=evaluate), slo)
     today = None if current is None else _against(current, model, scenario, found)
     answer = _answer(found, scenario, weights, api, swings) | {"comparison": today}
+    if report is not None:
+        from inferometer.cli.plan_report import save_report
+
+        save_report(report, answer, shape, current)
     show_json(answer) if format == "json" else _tables(found, api, swings, today)
 
 

@@ -1,13 +1,10 @@
 """All that a report tells: the plan, what it was asked for, and what it rests on."""
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from inferometer.account.api import ApiCost
 from inferometer.plan.comparison import Comparison
-from inferometer.plan.precision import Weights
 from inferometer.plan.provenance import Fact
 from inferometer.plan.search import Plan
 from inferometer.plan.sensitivity import Swing
@@ -27,10 +24,10 @@ class Answer:
         api: Price of the same traffic at APIs, the cheapest first.
         swings: What each assumption does to the cost, the widest first; empty if not searched.
         comparison: The plan against today's deployment, if that was stated.
-        weights: Where weights of the best plan's formats come from.
+        weights: Where weights in the plan's formats come from, with the quality that is known.
         facts: Catalogue facts behind the numbers.
         assumptions: What holds beside them.
-        scenario: The question as resolved: file, options and defaults, as JSON can hold it.
+        scenario: The question as it was resolved, as a scenario file.
         command: Command line that repeats the answer, one argument each.
         version: Version of Inferometer that made it.
     """
@@ -42,9 +39,9 @@ class Answer:
     api: tuple[ApiCost, ...] = ()
     swings: tuple[Swing, ...] = ()
     comparison: Comparison | None = None
-    weights: tuple[Weights, ...] = ()
+    weights: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
     assumptions: tuple[str, ...] = ()
-    scenario: Mapping[str, Any] = field(default_factory=dict)
+    scenario: str = ""
     command: tuple[str, ...] = ()
     version: str = ""

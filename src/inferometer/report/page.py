@@ -1,6 +1,5 @@
 """The page of a plan: one HTML file that needs nothing else, the same bytes for the same answer."""
 
-import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -62,5 +61,4 @@ def _content(answer: Answer) -> Mapping[str, Any]:
         "charts": {exhibit.key: exhibit for exhibit in exhibits(answer)},
         "badges": tuple(str(kind) for kind in Evidence),
         "command": shlex.join(answer.command),
-        "scenario": json.dumps(answer.scenario, indent=2, ensure_ascii=False),
     }

@@ -129,7 +129,7 @@ def operation(answer: Answer) -> Table:
         ("token budget of one step", f"max_batched_tokens {settings.max_batched_tokens}"),
         ("memory given to the engine", share(settings.memory_fraction)),
     ]
-    rows += [("weights", f"{w.origin}; quality: {w.quality}") for w in answer.weights]
+    rows += [("weights", origin) for origin in answer.weights]
     return table("How it runs", ("quantity", "value"), rows)
 
 

@@ -19,7 +19,8 @@ def arrivals(series: Floats, bin_width: float, mean: float, peak: float) -> Figu
         axes.axhline(level, color=INK if text == "mean" else MUTED, linestyle="--", linewidth=1.1)
         axes.annotate(
             f"{text} {level:.3g}/s", (1.005, level), xycoords=("axes fraction", "data"),
-            va="top" if text == "mean" else "bottom", color=INK, fontsize=9.5, annotation_clip=False,
+            va="top" if text == "mean" else "bottom", annotation_clip=False, color=INK,
+            fontsize=9.5,
         )  # fmt: skip
     axes.set(xlim=(0, edges[-1]), ylim=(0, 1.12 * max(peak, float(series.max()))))
     axes.set(xlabel=f"time since the first request ({name})", ylabel="requests per second")

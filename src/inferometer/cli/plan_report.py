@@ -1,0 +1,70 @@
+"""The report that `plan --report` writes: the answer's parts put together for the page."""
+
+import dataclasses
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from inferometer.cli import inputs
+from inferometer.cli.scenario import Scenario
+from inferometer.cli.scenario_text import toml
+from inferometer.errors import ScenarioError
+from inferometer.plan.search import Plan
+from inferometer.plan.waterfall import Step, waterfall
+from inferometer.report.answer import Answer
+from inferometer.report.page import write
+from inferometer.workload.shape import Shape
+
+
+def save_report(path: Path, parts: Mapping[str, Any], shape: Shape, current: Path | None) -> None:
+    """Write the report of a plan.
+
+    Args:
+        path: HTML file.
+        parts: The answer as `plan --format json` gives it.
+        shape: The workload.
+        current: File of today's deployment, if one was given.
+
+    Raises:
+        ScenarioError: the file cannot be written.
+    """
+    scenario: Scenario = parts["scenario"]
+    answer = Answer(
+        plan=parts["plan"],
+        shape=shape,
+        prices_at=parts["prices_at"],
+        waterfall=_steps(parts["plan"], shape),
+        api=tuple(parts["api"]),
+        swings=tuple(parts["sensitivity"]),
+        comparison=parts["comparison"],
+        weights=tuple(f"{w['origin']}; quality: {w['quality']}" for w in parts["weights"]),
+        facts=tuple(parts["sources"]),
+        assumptions=tuple(parts["assumptions"]),
+        scenario=toml(_dated(scenario)),
+        command=_command(current),
+        version=version("inferometer"),
+    )
+    write(answer, path)
+
+
+def _steps(found: Plan, shape: Shape) -> tuple[Step, ...]:
+    best, slo = found.best, found.slo
+    if best.cost is None:
+        return ()
+    evaluate, ideal = inputs.evaluator(slo), inputs.ideal(slo)
+    try:
+        return waterfall(best.deployment, best.cost, shape, slo, evaluate=evaluate, ideal=ideal)
+    except ScenarioError:  # meets the SLO only at its exact load: nothing to take apart
+        return ()
+
+
+def _dated(scenario: Scenario) -> Scenario:
+    """Return the scenario with the day of its prices, so that new rows change nothing."""
+    day = inputs.instant(scenario.prices).isoformat()
+    return dataclasses.replace(scenario, prices=dataclasses.replace(scenario.prices, at=day))
+
+
+def _command(current: Path | None) -> tuple[str, ...]:
+    today = () if current is None else ("--current", str(current))
+    return ("inferometer", "plan", "scenario.toml", *today, "--report", "report.html")
