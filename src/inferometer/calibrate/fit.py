@@ -1,6 +1,6 @@
 """Fit of the parameters to observations: damped Gauss-Newton on logarithms, pooled and robust."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,25 +50,18 @@ class Task:
     weights: Floats
 
 
-def tasks(
-    groups: Sequence[Group], design: Design, keep: Callable[[tuple[str, str, str]], bool]
-) -> tuple[Task, ...]:
-    """Return the residuals to fit: rows whose (source, family, accelerator) `keep` accepts."""
+def tasks(groups: Sequence[Group], design: Design) -> tuple[Task, ...]:
+    """Return the residuals to fit."""
     counts: dict[tuple[str, ...], int] = {}
     for group in groups:
         for observation in group.observations:
             for name in observation.row.metrics:
                 key = (*observation.row.cell, name)
                 counts[key] = counts.get(key, 0) + 1
-    return tuple(_task(group, design, counts, keep) for group in groups)
+    return tuple(_task(group, design, counts) for group in groups)
 
 
-def _task(
-    group: Group,
-    design: Design,
-    counts: Mapping[tuple[str, ...], int],
-    keep: Callable[[tuple[str, str, str]], bool],
-) -> Task:
+def _task(group: Group, design: Design, counts: Mapping[tuple[str, ...], int]) -> Task:
     rows = [observation.row for observation in group.observations]
     metrics = tuple(n for n in WEIGHTS if any(n in row.metrics for row in rows))
     targets = np.full((len(metrics), len(rows)), np.nan)
@@ -76,7 +69,7 @@ def _task(
     for i, name in enumerate(metrics):
         for j, row in enumerate(rows):
             value = row.metrics.get(name, 0.0)
-            if value > 0 and keep(row.cell):
+            if value > 0:
                 targets[i, j] = np.log(value)
                 weights[i, j] = WEIGHTS[name] * counts[(*row.cell, name)] ** -CELL_POWER
     parts = tuple(incidence(pool, design) for pool in pools_of(group))

@@ -24,6 +24,8 @@ class Parameter:
         base: Value before any factor: a fraction of the peak, or seconds.
         low: Least value that physics allows after all factors.
         high: Greatest such value.
+        prior: Base value that was plausible before any measurement: where a fit starts, and what it
+            is pulled to.
         factors: Multipliers by "dimension:key".
         sources: Provenance by field name; "" holds the record's own.
     """
@@ -32,6 +34,7 @@ class Parameter:
     base: float
     low: float
     high: float
+    prior: float
     factors: Mapping[str, float] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
 

@@ -29,7 +29,8 @@ from inferometer.errors import CatalogError
 DATA = resources.files("inferometer.catalog") / "data"
 SECTIONS = (
     *("accelerators", "nodes", "formats", "engines", "models"),
-    *("grids", "facilities", "lengths", "diurnal", "efficiencies"),
+    *("grids", "facilities", "lengths", "diurnal"),
+    *("efficiencies", "residuals", "basis"),
 )
 """Kinds of records that an overlay may hold."""
 

@@ -1,0 +1,161 @@
+"""Cross-validation: fit without a group of rows, then judge the model on that group."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inferometer.calibrate.bench import compile_groups
+from inferometer.calibrate.design import design
+from inferometer.calibrate.fit import fit, tasks
+from inferometer.calibrate.measurement import Observation
+from inferometer.calibrate.overlay import fitted
+from inferometer.calibrate.verdict import Verdict, quantity, verdicts_of
+from inferometer.candidates import Floats
+from inferometer.catalog.efficiency import Efficiencies
+from inferometer.catalog.source import Source
+from inferometer.catalog.uncertainty import Residual
+
+LEFT_OUT: Mapping[str, Callable[[Observation], str]] = {
+    "family": lambda o: o.row.family,
+    "accelerator": lambda o: o.subject.deployment.accelerator.architecture,
+    "source": lambda o: o.row.source,
+}
+"""What is left out whole, by name of the split; accelerators by silicon generation, since a
+relative of the same generation is not new."""
+
+NOVELTY_OF: Mapping[str, str] = {
+    "rows": "known",
+    "family": "new-model",
+    "accelerator": "new-accelerator",
+    "source": "new-source",
+}
+"""Novelty that each split imitates."""
+
+PARTS = 5
+"""Parts of the split by rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """One group left out.
+
+    Attributes:
+        split: Name of the split.
+        name: What was left out.
+        verdicts: Judgement of the rows left out.
+    """
+
+    split: str
+    name: str
+    verdicts: tuple[Verdict, ...]
+
+
+def calibrated(
+    observations: Sequence[Observation], start: Efficiencies, source: Source, *, rounds: int = 8
+) -> Efficiencies:
+    """Return `start` with everything that `observations` can inform fitted to them."""
+    groups = compile_groups(observations, start)
+    parameters = design(groups, start)
+    theta = fit(parameters, tasks(groups, parameters), rounds=rounds)
+    return fitted(parameters, theta, start, source)
+
+
+def cross_validate(
+    observations: Sequence[Observation],
+    start: Efficiencies,
+    source: Source,
+    split: str,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[Fold]:
+    """Return one fold per group of `split`: "rows", or a name in `LEFT_OUT`.
+
+    Every fold starts from `start`, which must not have been fitted to the rows.
+    """
+    names = _names(observations, split)
+    folds = list[Fold]()
+    for name in sorted(set(names)):
+        progress(f"{split}: without {name}")
+        kept = [o for o, other in zip(observations, names, strict=True) if other != name]
+        left = [o for o, other in zip(observations, names, strict=True) if other == name]
+        values = calibrated(kept, start, source)
+        found = verdicts_of(left, values, {}, lambda _: NOVELTY_OF[split])
+        folds.append(Fold(split=split, name=name, verdicts=tuple(found)))
+    return folds
+
+
+def _names(observations: Sequence[Observation], split: str) -> list[str]:
+    if split != "rows":
+        return [LEFT_OUT[split](observation) for observation in observations]
+    series: dict[tuple[str, ...], int] = {}
+    for observation in observations:
+        series.setdefault(_series(observation), len(series))
+    order = np.random.default_rng(0).permutation(len(series))
+    return [str(order[series[_series(o)]] % PARTS) for o in observations]
+
+
+def _series(observation: Observation) -> tuple[str, ...]:
+    """Return what the rows of one sweep of load share: they go to one part together."""
+    subject = observation.subject
+    return (observation.row.source, str(subject.deployment.model.key), str(subject.deployment))
+
+
+def residuals(folds: Sequence[Fold], source: Source) -> list[Residual]:
+    """Return the spread of measured over predicted by quantity, load and novelty.
+
+    Tenth and ninetieth percentile of held-out rows; rows of a cell of n weigh n^-0.5, so that large
+    sources do not set the width alone.
+    """
+    kinds: dict[str, list[Verdict]] = {}
+    for fold in folds:
+        novelty = NOVELTY_OF[fold.split]
+        for verdict in fold.verdicts:
+            if np.isfinite(verdict.error):
+                what = quantity(verdict.metric)
+                for key in (
+                    f"{what}/{verdict.load}/{novelty}",
+                    f"{what}//{novelty}",
+                    f"//{novelty}",
+                ):
+                    kinds.setdefault(key, []).append(verdict)
+    return [
+        _residual(key, found, source) for key, found in sorted(kinds.items()) if len(found) >= LEAST
+    ]
+
+
+LEAST = 20
+"""Rows below which a kind has no spread of its own."""
+
+
+def _residual(key: str, verdicts: Sequence[Verdict], source: Source) -> Residual:
+    cells: dict[tuple[str, str, str], int] = {}
+    for verdict in verdicts:
+        cells[verdict.row.cell] = cells.get(verdict.row.cell, 0) + 1
+    errors = -np.array([verdict.error for verdict in verdicts])
+    weights = np.array([cells[verdict.row.cell] ** -0.5 for verdict in verdicts])
+    low, high = quantiles(errors, weights, (0.1, 0.9))
+    return Residual(key=key, low=float(np.exp(low)), high=float(np.exp(high)),
+                    rows=len(verdicts), sources={"": source})  # fmt: skip
+
+
+def quantiles(values: Floats, weights: Floats, levels: Sequence[float]) -> Floats:
+    """Return weighted quantiles: the value below which a share `level` of the weight lies."""
+    order = np.argsort(values)
+    share = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
+    return np.interp(levels, share, values[order])
+
+
+def residuals_of(
+    observations: Sequence[Observation],
+    start: Efficiencies,
+    source: Source,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[Residual]:
+    """Return the spreads of all splits, by cross-validation."""
+    folds = [
+        fold
+        for split in NOVELTY_OF
+        for fold in cross_validate(observations, start, source, split, progress=progress)
+    ]
+    return residuals(folds, source)

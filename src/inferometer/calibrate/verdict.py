@@ -1,0 +1,150 @@
+"""Predictions beside measurements: one verdict per measured metric of every row."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inferometer.calibrate.bench import Group, compile_groups
+from inferometer.calibrate.forecast import forecast, metric
+from inferometer.calibrate.measurement import Observation, Refusal, Row
+from inferometer.calibrate.observation import observe
+from inferometer.calibrate.resolution import FindModel
+from inferometer.catalog.efficiency import Efficiencies
+from inferometer.catalog.uncertainty import Basis, Residual, spread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One metric of one row, predicted and measured, in the unit of its column.
+
+    Attributes:
+        row: The row.
+        metric: Name of the column.
+        measured: What was measured.
+        predicted: What the model says; NaN where it refuses.
+        lower: Lower end of the 80 % interval.
+        upper: Upper end.
+        load: Kind of load, for the interval.
+        reason: Why it refuses, "" where it does not.
+    """
+
+    row: Row
+    metric: str
+    measured: float
+    predicted: float = math.nan
+    lower: float = math.nan
+    upper: float = math.nan
+    load: str = ""
+    reason: str = ""
+
+    @property
+    def error(self) -> float:
+        """ln(predicted / measured); NaN where either is missing or not positive."""
+        if self.measured > 0 and self.predicted > 0:
+            return math.log(self.predicted / self.measured)
+        return math.nan
+
+
+Novelty = Callable[[Observation], str]
+
+
+def judge(
+    rows: Sequence[Row],
+    find: FindModel,
+    efficiencies: Efficiencies,
+    residuals: Mapping[str, Residual],
+    novelty: Novelty,
+) -> list[Verdict]:
+    """Return a verdict for every measured metric of every row, in the order of `rows`."""
+    observations, refusals = observe(rows, find)
+    verdicts = [verdict for refusal in refusals for verdict in _refused(refusal)]
+    verdicts += verdicts_of(observations, efficiencies, residuals, novelty)
+    found: dict[int, list[Verdict]] = {}
+    for one in verdicts:
+        found.setdefault(id(one.row), []).append(one)
+    return [verdict for row in rows for verdict in found.get(id(row), [])]
+
+
+def verdicts_of(
+    observations: Sequence[Observation],
+    efficiencies: Efficiencies,
+    residuals: Mapping[str, Residual],
+    novelty: Novelty,
+) -> list[Verdict]:
+    """Return the verdicts of all metrics of `observations`, by group of load."""
+    if not observations:
+        return []
+    groups = compile_groups(observations, efficiencies)
+    return [v for group in groups for row in _of_group(group, residuals, novelty) for v in row]
+
+
+def novelty(basis: Basis) -> Novelty:
+    """Return how new an observation is to a fit that rests on `basis`."""
+    families, chips = set(basis.families), set(basis.accelerators)
+
+    def of(observation: Observation) -> str:
+        new_model = observation.row.family not in families
+        new_chip = observation.subject.deployment.accelerator.key not in chips
+        return NOVELTIES[new_model, new_chip]
+
+    return of
+
+
+NOVELTIES: Mapping[tuple[bool, bool], str] = {
+    (False, False): "known",
+    (True, False): "new-model",
+    (False, True): "new-accelerator",
+    (True, True): "new-both",
+}
+"""Kinds of novelty by (new model family, new accelerator)."""
+
+
+def quantity(metric: str) -> str:
+    """Return what a column measures, without statistic and unit: "tpot" of "tpot_ms_p50"."""
+    if metric.startswith(("tokens_per_s", "total_tokens", "req_per_s")):
+        return "rate"
+    if "power" in metric:
+        return "power"
+    if metric.startswith("energy"):
+        return "energy"
+    return metric.split("_", maxsplit=1)[0]
+
+
+def _refused(refusal: Refusal) -> list[Verdict]:
+    return [
+        Verdict(row=refusal.row, metric=name, measured=value, reason=refusal.reason)
+        for name, value in refusal.row.metrics.items()
+    ]
+
+
+def _of_group(
+    group: Group, residuals: Mapping[str, Residual], novelty: Novelty
+) -> list[list[Verdict]]:
+    columns = forecast(group)
+    names = {name for o in group.observations for name in o.row.metrics}
+    values = {name: metric(name, columns, group.loads) for name in names}
+    return [
+        [
+            _verdict(observation, name, None if values[name] is None else values[name][place],
+                     group.kind, residuals, novelty(observation))
+            for name in observation.row.metrics
+        ]
+        for place, observation in enumerate(group.observations)
+    ]  # fmt: skip
+
+
+def _verdict(
+    observation: Observation, name: str, value: float | None, load: str,
+    residuals: Mapping[str, Residual], novelty: str,
+) -> Verdict:  # fmt: skip
+    row, measured = observation.row, observation.row.metrics[name]
+    if value is None or not np.isfinite(value):
+        reason = f"{name} is not modelled for a load of kind {load}"
+        return Verdict(row=row, metric=name, measured=measured, load=load, reason=reason)
+    low, high = spread(residuals, quantity(name), load, novelty)
+    return Verdict(
+        row=row, metric=name, measured=measured, load=load,
+        predicted=float(value), lower=float(value * low), upper=float(value * high),
+    )  # fmt: skip

@@ -1,0 +1,154 @@
+"""`inferometer validate`: predict measured rows, and say how far off the predictions are."""
+
+import csv
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from inferometer.errors import ScenarioError
+
+Format = Literal["table", "json"]
+
+
+def validate(
+    data: Path,
+    /,
+    *,
+    by: str = "",
+    rows_out: Path | None = None,
+    models: Path | None = None,
+    overlay: Path | None = None,
+    regret: bool = False,
+    plot: Path | None = None,
+    format: Format = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Predict every row of a file of measurements and report the errors.
+
+    Args:
+        data: File of measurements: our CSV layouts (plain or gzip), or the result of a load
+            generator.
+        by: Dimensions to group errors by, comma separated: source, family, gpu, engine, load.
+        rows_out: CSV file to write one row per measured metric to.
+        models: Folder of models that the catalogue lacks: one folder per model id ("/" written
+            "--") with its config.json.
+        overlay: TOML file of a calibration that lies on top of the shipped efficiencies.
+        regret: Whether to report what choosing by prediction would have cost.
+        plot: Image or PDF to draw predictions against measurements into.
+        format: A table for people, or JSON.
+    """
+    from inferometer.calibrate.files import read
+    from inferometer.calibrate.finding import finder
+    from inferometer.calibrate.score import scores
+    from inferometer.calibrate.verdict import judge, novelty
+    from inferometer.catalog.efficiency import efficiencies
+    from inferometer.catalog.uncertainty import basis, residuals
+
+    rows = read(data)
+    known = novelty(basis(overlay))
+    verdicts = judge(rows, finder(models), efficiencies(overlay), residuals(overlay), known)
+    if rows_out is not None:
+        _write(verdicts, rows_out)
+    if plot is not None:
+        from inferometer.report.validation_plot import draw
+
+        draw(verdicts, plot)
+    dimensions = _dimensions(by)
+    tables = {"errors": [_score(score, ()) for score in scores(verdicts)]}
+    if dimensions:
+        tables["groups"] = [_score(score, dimensions) for score in scores(verdicts, dimensions)]
+    if regret:
+        tables["regret"] = _regret(verdicts)
+    tables["refused"] = _refusals(verdicts)
+    _show(data, tables, format)
+
+
+def _dimensions(by: str) -> tuple[str, ...]:
+    from inferometer.calibrate.score import DIMENSIONS
+
+    names = tuple(name.strip() for name in by.split(",") if name.strip())
+    for name in names:
+        if name not in DIMENSIONS:
+            raise ScenarioError(f"--by {name}: not one of {', '.join(DIMENSIONS)}")
+    return names
+
+
+def _write(verdicts: Sequence[object], path: Path) -> None:
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            out = csv.writer(file, lineterminator="\n")
+            out.writerow(ROW_COLUMNS)
+            out.writerows(_row(verdict) for verdict in verdicts)
+    except OSError as error:
+        raise ScenarioError(f"--rows-out {path}: cannot be written: {error}") from error
+
+
+ROW_COLUMNS = ("row_id", "metric", "predicted", "lower", "upper", "measured", "reason")
+"""Columns of --rows-out."""
+
+
+def _row(verdict: object) -> list[str]:
+    from inferometer.calibrate.verdict import Verdict
+
+    if not isinstance(verdict, Verdict):
+        raise TypeError(verdict)
+    numbers = [verdict.predicted, verdict.lower, verdict.upper]
+    texts = [f"{value:.6g}" if math.isfinite(value) else "" for value in numbers]
+    return [verdict.row.key, verdict.metric, *texts, f"{verdict.measured:.6g}", verdict.reason]
+
+
+def _score(score: object, dimensions: tuple[str, ...]) -> dict[str, object]:
+    from inferometer.calibrate.score import Score
+
+    if not isinstance(score, Score):
+        raise TypeError(score)
+    return {
+        "metric": score.metric,
+        **dict(zip(dimensions, score.group, strict=True)),
+        "rows": score.rows,
+        "cells": score.cells,
+        "coverage_fraction": score.coverage,
+        "median_error": score.median,
+        "p90_error": score.p90,
+        "bias": score.bias,
+        "inside_80_fraction": score.inside,
+    }
+
+
+def _regret(verdicts: Sequence[object]) -> list[dict[str, object]]:
+    from inferometer.calibrate.regret import choices
+    from inferometer.calibrate.verdict import Verdict
+
+    found = choices([v for v in verdicts if isinstance(v, Verdict)])
+    rows: list[dict[str, object]] = [
+        {
+            "model": choice.model, "isl": choice.inputs, "osl": choice.outputs,
+            "tpot_limit_ms": choice.tpot_limit_ms, "options": choice.options,
+            "regret_fraction": choice.regret,
+        }
+        for choice in found
+    ]  # fmt: skip
+    mean = sum(choice.regret for choice in found) / len(found) if found else None
+    return [*rows, {"model": "mean", "isl": "", "osl": "", "tpot_limit_ms": None,
+                    "options": len(found), "regret_fraction": mean}]  # fmt: skip
+
+
+def _refusals(verdicts: Sequence[object]) -> list[dict[str, object]]:
+    from collections import Counter
+
+    from inferometer.calibrate.verdict import Verdict
+
+    reasons = Counter(v.reason for v in verdicts if isinstance(v, Verdict) and v.reason)
+    return [{"reason": reason, "values": count} for reason, count in reasons.most_common(50)]
+
+
+def _show(data: Path, tables: dict[str, list[dict[str, object]]], format: Format) -> None:  # noqa: A002
+    from inferometer.cli.result import show_json, show_rows
+
+    if format == "json":
+        show_json({"data": str(data), **tables})
+        return
+    sys.stdout.write(f"{data}: |ln(predicted / measured)|, inside cells first, then over cells\n\n")
+    for title, rows in tables.items():
+        show_rows(title, rows)
