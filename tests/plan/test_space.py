@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from plan_cases import choices, model, supply
 
+from inferometer.catalog.tables import engine
 from inferometer.errors import ScenarioError
 from inferometer.plan.space import build
 
@@ -63,3 +65,26 @@ def test_choices_without_choice_are_refused(change: dict[str, object]) -> None:
 def test_no_supply_is_refused() -> None:
     with pytest.raises(ScenarioError, match="no accelerators"):
         build(model(), [], choices(model()))
+
+
+def test_a_format_without_kernels_on_the_silicon_is_excluded() -> None:
+    which = model()
+    offers = [supply("v100-sxm-32gb"), supply("h100-sxm"), supply("tpu-v6e")]
+    space = build(which, offers, choices(which))
+    chips = space.candidates.accelerator
+    linear = np.array([p.linear.key for p in space.candidates.precisions])
+    used = {
+        offers[chip].accelerator.key: set(linear[space.candidates.precision[chips == chip]])
+        for chip in range(3)
+    }
+    assert used["h100-sxm"] == {"bf16", "fp8"}
+    assert used["v100-sxm-32gb"] == used["tpu-v6e"] == {"bf16"}
+    assert space.excluded["no kernels for the number format"] > 0
+
+
+def test_an_engine_runs_only_on_its_makers_accelerators() -> None:
+    which = model()
+    chosen = replace(choices(which), engines=(engine("trtllm"),))
+    space = build(which, [supply("h100-sxm"), supply("mi300x")], chosen)
+    assert set(space.candidates.accelerator.tolist()) == {0}
+    assert space.excluded["engine does not run on the accelerator"] > 0

@@ -23,6 +23,7 @@ class Engine:
         block_size: Tokens per KV block.
         chunked_prefill: Whether prefill is chunked by default.
         hybrid_allocator: Whether window layers keep only their window in the KV cache.
+        vendors: Makers of the accelerators it runs on; empty for all.
         sources: Provenance by field name; "" holds the record's own.
     """
 
@@ -36,4 +37,5 @@ class Engine:
     block_size: int
     chunked_prefill: bool = True
     hybrid_allocator: bool = True
+    vendors: tuple[str, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)

@@ -13,7 +13,7 @@ class Accelerator:
     """One accelerator as it is sold: a GPU, a TPU chip, or the CPU of a node.
 
     Peaks are dense rates, never the sparse ones that data sheets print first. A missing peak means
-    that the silicon has no such rate: the perf model then computes at the next wider format.
+    that the silicon has no such rate: weights of that format then multiply in 16 bit.
 
     Attributes:
         key: Name in the catalogue, e.g. "h100-sxm".

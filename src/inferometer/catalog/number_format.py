@@ -16,6 +16,7 @@ class NumberFormat:
         bytes_per_element: Storage with scales and zero points, e.g. 0.5625 for nvfp4.
         compute: Peak used when weights are in this format: "bf16", "fp8", "int8" or "fp4".
             Weight-only formats compute in bf16.
+        architectures: Silicon generations that an engine has kernels for; empty for all.
         quality: Cited effect on quality against bf16, or "" where none is known.
         sources: Provenance by field name; "" holds the record's own.
     """
@@ -24,5 +25,6 @@ class NumberFormat:
     aliases: tuple[str, ...] = ()
     bytes_per_element: float
     compute: str
+    architectures: tuple[str, ...] = ()
     quality: str = ""
     sources: Mapping[str, Source] = field(default_factory=dict)

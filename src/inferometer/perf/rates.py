@@ -14,7 +14,7 @@ from inferometer.catalog.models import AttentionKind, Model
 from inferometer.deployment import Precision
 from inferometer.errors import CatalogError
 
-_WIDER: Mapping[str, str] = {"fp4": "fp8", "fp8": "bf16", "int8": "fp8"}
+_FORMATS = ("bf16", "fp8", "int8", "fp4")
 
 
 class Rates(NamedTuple):
@@ -68,17 +68,16 @@ class Rates(NamedTuple):
 def peak(accelerator: Accelerator, compute: str) -> float:
     """Return the dense peak at which weights of `compute` format multiply, FLOP/s.
 
-    Silicon without the format computes at the next wider one (fp4 -> fp8 -> bf16).
+    Silicon without the format computes in 16 bit: engines then keep the weights small in memory
+    and widen them on the way to the multipliers (weight-only kernels such as Marlin).
 
     Raises:
         CatalogError: `compute` names no format.
     """
-    rate = getattr(accelerator, f"peak_{compute}", None)
-    if rate is not None:
-        return float(rate)
-    if compute not in _WIDER:
+    if compute not in _FORMATS:
         raise CatalogError(f"{accelerator.key}: no peak for compute format {compute!r}")
-    return peak(accelerator, _WIDER[compute])
+    rate: float | None = getattr(accelerator, f"peak_{compute}")
+    return accelerator.peak_bf16 if rate is None else rate
 
 
 def rates(candidates: Candidates, efficiencies: Efficiencies) -> Rates:

@@ -222,6 +222,8 @@ def _faults(
     none = np.zeros(len(candidates), np.bool_)
     return {
         "unpriced accelerator": ~priced,
+        "engine does not run on the accelerator": _unsupported_engine(candidates),
+        "no kernels for the number format": _unsupported_format(candidates),
         "tensor ranks do not divide the heads": np.logical_or.reduce([none, *indivisible]),
         "tensor ranks exceed the link domain": candidates.tensor > domain,
         "pipeline stages exceed the layers": candidates.pipeline > layers,
@@ -230,6 +232,27 @@ def _faults(
         "step budget below the sequence limit": candidates.max_batched_tokens
         < candidates.max_num_seqs,
     }
+
+
+def _unsupported_engine(candidates: Candidates) -> Flags:
+    chips, engines = candidates.accelerators, candidates.engines
+    table = np.array([
+        [bool(e.vendors) and chip.vendor not in e.vendors for e in engines] for chip in chips
+    ])  # fmt: skip
+    return table[candidates.accelerator, candidates.engine]
+
+
+def _unsupported_format(candidates: Candidates) -> Flags:
+    table = np.array([
+        [not _runs(precision, chip) for precision in candidates.precisions]
+        for chip in candidates.accelerators
+    ])  # fmt: skip
+    return table[candidates.accelerator, candidates.precision]
+
+
+def _runs(precision: Precision, chip: Accelerator) -> bool:
+    formats = (precision.linear, precision.experts, precision.kv)
+    return all(not f.architectures or chip.architecture in f.architectures for f in formats)
 
 
 def _first_reasons(faults: dict[str, Flags], size: int) -> tuple[dict[str, int], Flags]:
