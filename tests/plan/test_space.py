@@ -69,7 +69,7 @@ def test_no_supply_is_refused() -> None:
 
 def test_a_format_without_kernels_on_the_silicon_is_excluded() -> None:
     which = model()
-    offers = [supply("v100-sxm-32gb"), supply("h100-sxm"), supply("tpu-v6e")]
+    offers = [supply(key, hourly=2.0) for key in ("v100-sxm-32gb", "h100-sxm", "tpu-v6e")]
     space = build(which, offers, choices(which))
     chips = space.candidates.accelerator
     linear = np.array([p.linear.key for p in space.candidates.precisions])
@@ -85,6 +85,6 @@ def test_a_format_without_kernels_on_the_silicon_is_excluded() -> None:
 def test_an_engine_runs_only_on_its_makers_accelerators() -> None:
     which = model()
     chosen = replace(choices(which), engines=(engine("trtllm"),))
-    space = build(which, [supply("h100-sxm"), supply("mi300x")], chosen)
+    space = build(which, [supply("h100-sxm"), supply("mi300x", hourly=2.0)], chosen)
     assert set(space.candidates.accelerator.tolist()) == {0}
     assert space.excluded["engine does not run on the accelerator"] > 0
