@@ -1,6 +1,6 @@
 """The architecture of a language model, layer group by layer group, as config.json states it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -155,3 +155,36 @@ class Model:
     published_total: float = 0.0
     published_active: float = 0.0
     sources: Mapping[str, Source] = field(default_factory=dict)
+
+
+Block = tuple[Attention, FeedForward, int]
+"""Token mixing, channel mixing and norm weights of one layer."""
+
+
+def grouped_layers(blocks: Iterable[Block]) -> tuple[Layer, ...]:
+    """Return the groups of equal layers, in order of first appearance."""
+    counted: dict[Block, int] = {}
+    for block in blocks:
+        counted[block] = counted.get(block, 0) + 1
+    return tuple(
+        Layer(count=n, attention=a, feed_forward=f, norm_weights=w)
+        for (a, f, w), n in counted.items()
+    )
+
+
+def mixing_weights(hidden: int, a: Attention) -> int:
+    """Return the weights of one layer's token mixing in a residual stream of width `hidden`."""
+    if a.kind is AttentionKind.LATENT:
+        return _latent_weights(hidden, a)
+    if a.kind in (AttentionKind.FULL, AttentionKind.WINDOW):
+        keys = hidden * a.kv_heads * (a.head_dim + a.value_dim)
+        return hidden * a.query_heads * (a.head_dim + a.value_dim) + keys + a.extra_weights
+    return a.extra_weights
+
+
+def _latent_weights(hidden: int, a: Attention) -> int:
+    width = a.query_heads * (a.head_dim + a.rope_dim)
+    query = hidden * width if a.q_rank is None else a.q_rank * (hidden + width)
+    down = hidden * (a.kv_rank + a.rope_dim)
+    up = a.kv_rank * a.query_heads * (a.head_dim + a.value_dim)
+    return query + down + up + a.query_heads * a.value_dim * hidden + a.extra_weights

@@ -5,15 +5,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from inferometer.catalog.architecture import Attention, AttentionKind, FeedForward, Layer, Model
+from inferometer.catalog.architecture import (
+    Attention,
+    AttentionKind,
+    Block,
+    FeedForward,
+    Model,
+    grouped_layers,
+)
 from inferometer.catalog.channel import PLAIN, dense, experts
 from inferometer.catalog.fields import Fields
 from inferometer.catalog.mixing import delta_net, grouped, hidden_of, latent, mamba2
 from inferometer.catalog.quantisation import checkpoint
 from inferometer.errors import CatalogError
 
-Block = tuple[Attention, FeedForward, int]
-"""Token mixing, channel mixing and norm weights of one layer."""
 MAX_BYTES = 64 << 20
 
 
@@ -76,7 +81,7 @@ def _model(outer: Fields, name: str) -> Model:
         vocab=c.whole("vocab_size"),
         tied_embeddings=c.flag("tie_word_embeddings", default=tied),
         max_context=c.whole("max_position_embeddings", "n_positions"),
-        layers=tuple(_grouped(blocks)),
+        layers=grouped_layers(blocks),
         extra_weights=hidden * (2 if kind in LAYER_NORM else 1),
         checkpoints=(checkpoint(outer, name),),
     )
@@ -88,16 +93,6 @@ def _text_part(c: Fields) -> Fields:
         if c.has(name):
             return c.nested(name)
     return c
-
-
-def _grouped(blocks: list[Block]) -> list[Layer]:
-    counted: dict[Block, int] = {}
-    for block in blocks:
-        counted[block] = counted.get(block, 0) + 1
-    return [
-        Layer(count=n, attention=a, feed_forward=f, norm_weights=w)
-        for (a, f, w), n in counted.items()
-    ]
 
 
 def _known() -> str:

@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from inferometer.catalog.architecture import Attention, AttentionKind, FeedForward, Layer, Model
+from inferometer.catalog.architecture import (
+    Attention,
+    AttentionKind,
+    FeedForward,
+    Layer,
+    Model,
+    mixing_weights,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +188,7 @@ def _counts(hidden: int, layer: Layer) -> LayerCounts:
     return LayerCounts(
         count=layer.count,
         kind=mixing.kind,
-        attention_weights=_mixing_weights(hidden, mixing),
+        attention_weights=mixing_weights(hidden, mixing),
         dense_weights=_always_weights(hidden, channel) + layer.norm_weights,
         expert_weights=_expert_weights(hidden, channel) if channel.experts else 0,
         experts=channel.experts,
@@ -198,23 +205,6 @@ def _counts(hidden: int, layer: Layer) -> LayerCounts:
         state_flop=mixing.extra_flop_per_token,
         feed_forward_width=channel.width,
     )
-
-
-def _mixing_weights(hidden: int, a: Attention) -> int:
-    if a.kind is AttentionKind.LATENT:
-        return _latent_weights(hidden, a)
-    if a.kind in (AttentionKind.FULL, AttentionKind.WINDOW):
-        keys = hidden * a.kv_heads * (a.head_dim + a.value_dim)
-        return hidden * a.query_heads * (a.head_dim + a.value_dim) + keys + a.extra_weights
-    return a.extra_weights
-
-
-def _latent_weights(hidden: int, a: Attention) -> int:
-    width = a.query_heads * (a.head_dim + a.rope_dim)
-    query = hidden * width if a.q_rank is None else a.q_rank * (hidden + width)
-    down = hidden * (a.kv_rank + a.rope_dim)
-    up = a.kv_rank * a.query_heads * (a.head_dim + a.value_dim)
-    return query + down + up + a.query_heads * a.value_dim * hidden + a.extra_weights
 
 
 def _expert_weights(hidden: int, f: FeedForward) -> int:
