@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from inferometer.catalog.efficiency import efficiencies
 from inferometer.cli import inputs
 from inferometer.cli.scenario import Scenario
 from inferometer.cli.scenario_text import toml
@@ -40,6 +41,7 @@ def save_report(path: Path, parts: Mapping[str, Any], shape: Shape, current: Pat
         comparison=parts["comparison"],
         weights=tuple(f"{w['origin']}; quality: {w['quality']}" for w in parts["weights"]),
         facts=tuple(parts["sources"]),
+        efficiencies=efficiencies(),
         assumptions=tuple(parts["assumptions"]),
         scenario=toml(_dated(scenario)),
         command=_command(current),

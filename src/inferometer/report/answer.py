@@ -1,9 +1,10 @@
 """All that a report tells: the plan, what it was asked for, and what it rests on."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from inferometer.account.api import ApiCost
+from inferometer.catalog.efficiency import Efficiencies
 from inferometer.plan.comparison import Comparison
 from inferometer.plan.provenance import Fact
 from inferometer.plan.search import Plan
@@ -26,6 +27,7 @@ class Answer:
         comparison: The plan against today's deployment, if that was stated.
         weights: Where weights in the plan's formats come from, with the quality that is known.
         facts: Catalogue facts behind the numbers.
+        efficiencies: Parameters of the performance model, for their values.
         assumptions: What holds beside them.
         scenario: The question as it was resolved, as a scenario file.
         command: Command line that repeats the answer, one argument each.
@@ -41,6 +43,7 @@ class Answer:
     comparison: Comparison | None = None
     weights: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
+    efficiencies: Efficiencies = field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
     scenario: str = ""
     command: tuple[str, ...] = ()

@@ -60,8 +60,8 @@ def pareto(answer: Answer) -> Exhibit:
     spot = Spot(best.speed, throughput(best))
     labels = Labels(
         SPEED, "output tok/s per accelerator at this workload",
-        f"the plan: {best.deployment}\n{number(spot.x)} tok/s per user, {number(spot.y)} tok/s"
-        " per accelerator",
+        f"the plan, {best.deployment}: {number(spot.y)} tok/s per accelerator at "
+        f"{number(spot.x)} tok/s per user",
     )  # fmt: skip
     groups = _groups(answer, {id(option): throughput(option) for option in _shown(answer)})
     return _exhibit(
@@ -80,7 +80,8 @@ def price_by_speed(answer: Answer) -> Exhibit:
     spot = Spot(best.speed, price(best))
     labels = Labels(
         SPEED, "USD per million tokens (input + output)",
-        f"the plan: {dollars(spot.y)} per Mtok at {number(spot.x)} tok/s per user",
+        f"the plan, {best.deployment}: {dollars(spot.y)} per Mtok at "
+        f"{number(spot.x)} tok/s per user",
     )  # fmt: skip
     groups = _groups(answer, {id(option): price(option) for option in _shown(answer)})
     return _exhibit(
@@ -129,21 +130,28 @@ def price_steps(answer: Answer) -> Exhibit:
     """Return the waterfall from the ideal price to the actual one."""
     steps = answer.waterfall
     stages = [Stage(s.name, s.added * MILLION, s.price * MILLION) for s in steps]
-    cheapest = answer.api[0] if answer.api else None
-    line = None
-    if cheapest is not None:
-        line = (f"API, {cheapest.price.provider}", cheapest.blended * MILLION)
+    line, remark = _cheapest_api(answer)
     rows = [
         (s.name, number(s.added * MILLION), number(s.price * MILLION), s.formula) for s in steps
     ]
     return _exhibit(
         "waterfall", "Where the price comes from",
-        "From hardware that reaches every peak rate to what is paid: each bar is what one fact of "
-        "life adds. Green is the actual price; the broken line is the cheapest API price of the "
-        "same traffic, where there is one.",
+        "From hardware that reaches every peak rate to what is paid, idle time included: each "
+        f"orange bar is what one fact of life adds, green is the actual price. {remark}",
         waterfall(stages, line),
         table("Steps of the price", ("step", "adds, USD/Mtok", "price, USD/Mtok", "formula"), rows),
     )  # fmt: skip
+
+
+def _cheapest_api(answer: Answer) -> tuple[tuple[str, float] | None, str]:
+    """Return the line of the cheapest API price, unless it would dwarf the bars, and its words."""
+    if not answer.api:
+        return None, "No API price of this model is known."
+    offer = answer.api[0]
+    blended, name = offer.blended * MILLION, f"{offer.price.provider}, {offer.price.tier}"
+    remark = f"The same traffic at the cheapest API ({name}) costs {dollars(blended)} per Mtok."
+    near = blended <= 2 * answer.waterfall[-1].price * MILLION
+    return (f"API ({name})", blended) if near else None, remark
 
 
 def swings(answer: Answer) -> Exhibit:

@@ -12,6 +12,7 @@ from inferometer.errors import ScenarioError
 from inferometer.report import sections
 from inferometer.report.answer import Answer
 from inferometer.report.exhibits import exhibits
+from inferometer.report.sources import sources
 
 _PAGES = Environment(
     loader=PackageLoader("inferometer.report"),
@@ -57,7 +58,7 @@ def _content(answer: Answer) -> Mapping[str, Any]:
         "offers": sections.offers(answer),
         "excluded": sections.excluded(answer),
         "workload": sections.workload(answer),
-        "sources": sections.sources(answer),
+        "sources": sources(answer),
         "charts": {exhibit.key: exhibit for exhibit in exhibits(answer)},
         "badges": tuple(str(kind) for kind in Evidence),
         "command": shlex.join(answer.command),

@@ -48,11 +48,11 @@ def fronts(groups: Groups, chosen: Spot, labels: Labels, *, high: bool) -> Figur
     _draw_best(axes, groups, high=high)
     for place, (name, spots) in enumerate(groups.items()):
         _draw_group(axes, name, spots, place)
-    _mark(axes, chosen, labels.chosen, below=not high)
-    axes.margins(x=0.06, y=0.1)
+    axes.margins(x=0.1, y=0.08)
     axes.set(xscale="log", yscale="log", xlabel=labels.x, ylabel=labels.y)
     plain_log(axes.xaxis)
     plain_log(axes.yaxis)
+    _mark(axes, chosen, labels.chosen)
     figure.legend(*_legend(axes), loc="outside right upper", frameon=False, labelcolor=INK)
     return figure
 
@@ -69,7 +69,7 @@ def _draw_best(axes: Axes, groups: Groups, *, high: bool) -> None:
     best = best_of(groups, high=high)
     axes.plot(
         *zip(*best, strict=True), color=GRID, linewidth=9, solid_capstyle="round",
-        solid_joinstyle="round", zorder=1.5, label="best of all",
+        solid_joinstyle="round", zorder=1.5, label="best over all",
     )  # fmt: skip
 
 
@@ -83,14 +83,15 @@ def _draw_group(axes: Axes, name: str, spots: Sequence[Spot], place: int) -> Non
     axes.plot(x, y, ".-", label=label, color=MUTED, alpha=0.45, linewidth=0.8, zorder=2)
 
 
-def _mark(axes: Axes, spot: Spot, text: str, *, below: bool) -> None:
+def _mark(axes: Axes, spot: Spot, text: str) -> None:
+    """Ring the chosen deployment, say so beside it, and say more where no curve can be."""
     axes.scatter([spot.x], [spot.y], s=170, facecolors="none", edgecolors=INK, lw=1.8, zorder=6)
     axes.annotate(
-        text, spot, xytext=(0.5, 0.03 if below else 0.97), textcoords="axes fraction",
-        ha="center", va="bottom" if below else "top", color=INK, fontsize=10.5, zorder=7,
-        arrowprops={"arrowstyle": "-", "color": INK, "lw": 1, "shrinkB": 9},
-        bbox={"boxstyle": "round,pad=0.4", "facecolor": PAPER, "edgecolor": MUTED},
+        "the plan", spot, xytext=(-11, -11), textcoords="offset points", ha="right", va="top",
+        color=INK, fontsize=10.5, fontweight="bold", zorder=7,
+        bbox={"boxstyle": "round,pad=0.15", "facecolor": PAPER, "edgecolor": "none"},
     )  # fmt: skip
+    axes.set_title(text, loc="left", color=INK, fontsize=10.5, pad=10)
 
 
 def _legend(axes: Axes) -> tuple[list[Artist], list[str]]:
@@ -123,7 +124,7 @@ def waterfall(stages: Sequence[Stage], reference: tuple[str, float] | None = Non
     names = [_numbered(row, stage.name) for row, stage in enumerate(stages)]
     axes.set_yticks([*rows, len(stages)], labels=[*names, "= actual"])
     if reference is not None:
-        _reference(axes, *reference, top=-0.62)
+        _reference(axes, *reference)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.12)
@@ -143,11 +144,11 @@ def _beside(axes: Axes, x: float, y: float, text: str, *, bold: bool = False) ->
     )  # fmt: skip
 
 
-def _reference(axes: Axes, name: str, price: float, *, top: float) -> None:
+def _reference(axes: Axes, name: str, price: float) -> None:
     axes.axvline(price, color=MUTED, linestyle="--", linewidth=1.2, zorder=0.5)
     axes.annotate(
-        f"{name}: {dollars(price)}", (price, top), xytext=(5, 0), textcoords="offset points",
-        color=MUTED, fontsize=9.5, va="center",
+        f"{name}: {dollars(price)}", (price, 1), xycoords=("data", "axes fraction"),
+        xytext=(0, 4), textcoords="offset points", color=INK, fontsize=9.5, ha="center",
     )  # fmt: skip
 
 
@@ -171,7 +172,9 @@ def tornado(bars: Sequence[Bar], base: float) -> Figure:
     axes.set_yticks(range(len(bars)), labels=[bar.name for bar in bars])
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.margins(x=0.16)
+    known = [base, *(cost for bar in bars for cost in (bar.low, bar.high) if cost is not None)]
+    room = 0.14 * ((max(known) - min(known)) or base)
+    axes.set_xlim(min(known) - room, max(known) + room)
     axes.set_xlabel(f"USD per hour (line: the plan, {dollars(base)}); orange: the choice changes")
     return figure
 

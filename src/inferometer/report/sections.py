@@ -30,14 +30,13 @@ def headline(answer: Answer) -> str:
     """Return the answer in one sentence."""
     best = answer.plan.best
     deployment = best.deployment
-    layout = deployment.parallelism
-    count = deployment.replicas
+    count, formats = deployment.replicas, deployment.precision
     replicas = "one replica" if count == 1 else f"{count} replicas"
-    each = f"{layout.accelerators} x " if layout.accelerators > 1 else "one "
+    weights = dict.fromkeys((formats.linear.key, formats.experts.key))
     return (
         f"Serve {deployment.model.name} on {deployment.accelerators} x "
-        f"{deployment.accelerator.name}: {replicas} of {each}{deployment.accelerator.key} "
-        f"({layout}), weights and KV cache in {deployment.precision}, "
+        f"{deployment.accelerator.name}: {replicas} of {deployment.parallelism}, "
+        f"{'/'.join(weights)} weights, {formats.kv.key} KV cache, "
         f"with {deployment.settings.engine.key}."
     )
 
@@ -73,7 +72,7 @@ def money(answer: Answer) -> Table:
         cached = "as input" if row.cached is None else _mtok(row.cached)
         name = f"cheapest API: {row.provider}, {row.tier}"
         rows.append((name, _mtok(row.input), cached, _mtok(row.output), _mtok(offer.blended)))
-    columns = ("basis", "input, uncached", "input, cached", "output", "blended")
+    columns = ("basis", "uncached input", "cached input", "output", "blended")
     return table("USD per million tokens", columns, rows)
 
 
@@ -117,7 +116,7 @@ def operation(answer: Answer) -> Table:
     outcome, settings = best.outcome, best.deployment.settings
     carbon = best.carbon_per_output
     rows = [
-        ("capacity", f"{number(outcome.capacity)} requests/s"),
+        ("capacity of all replicas", f"{number(outcome.capacity)} requests/s"),
         ("load, mean over the span", share(best.bill.utilisation)),
         ("running sequences per replica", number(outcome.batch)),
         ("KV cache in use", share(outcome.kv_fraction)),
@@ -141,8 +140,8 @@ def alternatives(answer: Answer) -> Table:
     """Return the cheapest deployment of every accelerator."""
     base = answer.plan.best.cost
     columns = (
-        "accelerator", "deployment", "USD/h", "against the plan", "USD/Mtok", "tok/s per user",
-        "load", "J per output tok", "limited by", "price of one, USD/h",
+        "accelerator", "replicas x layout", "formats", "engine", "USD/h", "vs. plan", "USD/Mtok",
+        "tok/s per user", "load", "J per output tok", "limited by", "USD/h each", "provider",
     )  # fmt: skip
     rows = [_alternative(option, base) for option in answer.plan.alternatives]
     return table("Cheapest deployment of every accelerator", columns, rows)
@@ -153,36 +152,39 @@ def _alternative(option: Option, base: float | None) -> tuple[str, ...]:
     blended = option.by_allocation
     return (
         deployment.accelerator.key,
-        str(deployment),
-        number(None if cost is None else cost * HOUR),
-        "" if cost is None or base is None else f"{cost / base - 1:+.0%}".replace("%", " %"),
-        number(None if blended is None else blended * MILLION),
+        f"{deployment.replicas} x {deployment.parallelism}",
+        str(deployment.precision),
+        deployment.settings.engine.key,
+        number(_scaled(cost, HOUR)),
+        "" if cost is None or base is None else f"{cost / base:.3g} x",
+        number(_scaled(blended, MILLION)),
         number(option.speed),
         share(option.outcome.utilisation),
         number(option.energy_per_output),
         option.outcome.binding,
-        "unpriced" if each is None else f"{number(each.price * HOUR)}, {each.provider}",
+        "unpriced" if each is None else number(each.price * HOUR),
+        "" if each is None else each.provider,
     )
 
 
 def offers(answer: Answer) -> Table:
     """Return what the same traffic costs at APIs."""
     columns = (
-        "provider", "model", "tier", "USD/h", "USD/Mtok blended", "input", "cached", "output",
-        "valid from", "source", "evidence",
+        "provider", "model", "tier", "USD/h", "blended", "input", "cached", "output", "source",
+        "as of", "evidence",
     )  # fmt: skip
     rows = [
         (
             row.provider, row.model, row.tier, number(offer.rate * HOUR),
             number(offer.blended * MILLION), number(row.input * MILLION),
             "" if row.cached is None else number(row.cached * MILLION),
-            number(row.output * MILLION), row.valid_from.isoformat(), row.source.source,
+            number(row.output * MILLION), row.source.source, row.source.as_of.isoformat(),
             str(row.source.evidence),
         )
         for offer in answer.api
         for row in (offer.price,)
     ]  # fmt: skip
-    return table("The same traffic from an API (prices in USD/Mtok)", columns, rows)
+    return table("The same traffic from an API (prices in USD per Mtok)", columns, rows)
 
 
 def excluded(answer: Answer) -> Table:
@@ -252,16 +254,3 @@ def saving(answer: Answer) -> str:
 
 def _scaled(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
-
-
-def sources(answer: Answer) -> Table:
-    """Return the catalogue facts behind the numbers."""
-    columns = ("record", "field", "source", "as of", "evidence")
-    rows = [
-        (
-            fact.record, fact.field or "all others", fact.source, fact.as_of.isoformat(),
-            str(fact.evidence),
-        )
-        for fact in answer.facts
-    ]  # fmt: skip
-    return table("Facts behind the numbers", columns, rows)
