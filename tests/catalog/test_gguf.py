@@ -17,6 +17,7 @@ from inferometer.catalog.huggingface import read_config
 from inferometer.errors import CatalogError
 from inferometer.perf.counts import decode_flop, kv_bytes, parameters
 
+Shapes = dict[str, tuple[int, ...]]
 H, V, F, HEADS, KV, DIM = 64, 96, 128, 4, 2, 32
 HF: dict[str, Any] = {
     "num_hidden_layers": 6,
@@ -29,7 +30,7 @@ HF: dict[str, Any] = {
     "max_position_embeddings": 512,
     "tie_word_embeddings": False,
 }
-SOFTMAX = {
+SOFTMAX: Shapes = {
     "attn_norm": (H,),
     "attn_q": (HEADS * DIM, H),
     "attn_k": (KV * DIM, H),
@@ -37,16 +38,16 @@ SOFTMAX = {
     "attn_output": (H, HEADS * DIM),
     "ffn_norm": (H,),
 }
-DENSE = {"ffn_gate": (F, H), "ffn_up": (F, H), "ffn_down": (H, F)}
-QK_NORM = {"attn_q_norm": (DIM,), "attn_k_norm": (DIM,)}
-SANDWICH = {"post_attention_norm": (H,), "post_ffw_norm": (H,)}
-EXPERTS = {
+DENSE: Shapes = {"ffn_gate": (F, H), "ffn_up": (F, H), "ffn_down": (H, F)}
+QK_NORM: Shapes = {"attn_q_norm": (DIM,), "attn_k_norm": (DIM,)}
+SANDWICH: Shapes = {"post_attention_norm": (H,), "post_ffw_norm": (H,)}
+EXPERTS: Shapes = {
     "ffn_gate_inp": (8, H),
     "ffn_gate_exps": (8, F, H),
     "ffn_up_exps": (8, F, H),
     "ffn_down_exps": (8, H, F),
 }
-LATENT = {
+LATENT: Shapes = {
     "attn_norm": (H,),
     "attn_q_a": (24, H),
     "attn_q_a_norm": (24,),
@@ -60,7 +61,7 @@ LATENT = {
 }
 
 
-def write(path: Path, arch: str, layers: list[dict[str, tuple[int, ...]]], **keys: Any) -> Path:
+def write(path: Path, arch: str, layers: list[Shapes], **keys: Any) -> Path:
     """Write a model with the package gguf of llama.cpp: our oracle of the format."""
     gguf = pytest.importorskip("gguf")
     file = gguf.GGUFWriter(path, arch)
@@ -81,7 +82,7 @@ def write(path: Path, arch: str, layers: list[dict[str, tuple[int, ...]]], **key
             file.add_uint32(f"{arch}.{key}", value)
     file.add_file_type(1)
     file.add_token_list([f"token {i}" for i in range(V)])
-    tensors = {"token_embd": (V, H), "output_norm": (H,), "output": (V, H)}
+    tensors: Shapes = {"token_embd": (V, H), "output_norm": (H,), "output": (V, H)}
     for i, layer in enumerate(layers):
         tensors |= {f"blk.{i}.{name}": shape for name, shape in layer.items()}
     for name, shape in tensors.items():
@@ -108,7 +109,7 @@ def same(ours: Model, theirs: Model) -> None:
         )
 
 
-CASES: dict[str, tuple[str, list[dict[str, tuple[int, ...]]], dict[str, Any], dict[str, Any]]] = {
+CASES: dict[str, tuple[str, list[Shapes], dict[str, Any], dict[str, Any]]] = {
     "llama": ("llama", [SOFTMAX | DENSE] * 6, {}, {"model_type": "llama"}),
     "gemma3": (
         "gemma3",
@@ -172,7 +173,12 @@ def test_gguf_and_config_of_one_model_count_alike(tmp_path: Path, case: str) -> 
 
 
 def test_heads_per_layer_make_a_hybrid(tmp_path: Path) -> None:
-    mamba = {"attn_norm": (H,), "ssm_in": (300, H), "ssm_conv1d": (144, 4), "ssm_out": (H, 128)}
+    mamba: Shapes = {
+        "attn_norm": (H,),
+        "ssm_in": (300, H),
+        "ssm_conv1d": (144, 4),
+        "ssm_out": (H, 128),
+    }
     keys = {"ssm.conv_kernel": 4, "ssm.inner_size": 128, "ssm.state_size": 8, "ssm.group_count": 1}
     path = write(
         tmp_path / "m.gguf",

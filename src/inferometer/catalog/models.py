@@ -4,6 +4,7 @@ import functools
 import re
 import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from inferometer.catalog.architecture import (
@@ -16,6 +17,7 @@ from inferometer.catalog.architecture import (
 )
 from inferometer.catalog.huggingface import read_config
 from inferometer.catalog.load import shipped
+from inferometer.catalog.model_files import is_path, model_in, models_in, read_model
 from inferometer.catalog.names import normalise, resolve
 from inferometer.catalog.schema import build
 from inferometer.catalog.source import Source
@@ -30,6 +32,7 @@ __all__ = [
     "Model",
     "model",
     "models",
+    "models_in",
 ]
 
 _NOT_THE_MODEL = re.compile(
@@ -54,18 +57,31 @@ def models() -> Mapping[str, Model]:
     return found
 
 
-def model(name: str) -> Model:
-    """Return the model of that name: key, alias, repository, with or without tuning and format.
+def model(name: str, overlay: Path | None = None) -> Model:
+    """Return the model of that name: a path, or a name with or without tuning and format.
+
+    Args:
+        name: Path of a config.json, of a GGUF file or of a folder with one; key, alias or
+            repository of a shipped model.
+        overlay: Folder of models that is asked before the catalogue: one folder per model id,
+            "/" written "--".
 
     Raises:
-        CatalogError: there is none; the message lists the nearest names.
+        CatalogError: the file is at fault, or no model has the name; the message lists the
+            nearest names.
     """
+    if is_path(name):
+        return read_model(name)
+    given = None if overlay is None else model_in(overlay, name)
+    return given or _shipped(name)
+
+
+def _shipped(name: str) -> Model:
     try:
         return resolve(models(), name, kind="model")
     except CatalogError:
-        known = models()
         plain = _plain(name)
-        for record in known.values():
+        for record in models().values():
             if plain in {_plain(n) for n in (record.key, record.name, *record.aliases)}:
                 return record
         raise
