@@ -40,6 +40,10 @@ class Pool:
         """Return the pool with other rates."""
         return replace(self, machine=replace(self.machine, rates=rates))
 
+    def unstreamed(self) -> "Pool":
+        """Return the pool serving offline."""
+        return replace(self, machine=replace(self.machine, streaming=False))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Group:
@@ -93,6 +97,7 @@ def _group(
     loads["accelerators"] = np.array([float(o.subject.accelerators) for o in chosen])
     loads["share"] = np.array([o.subject.compute_share for o in chosen])
     loads["cap"] = np.array([o.subject.power_cap or np.inf for o in chosen])
+    loads["balanced"] = np.array([float(o.load.balanced) for o in chosen])
     fronts = [o.subject.prefill for o in chosen if o.subject.prefill is not None]
     return Group(
         kind=kind,

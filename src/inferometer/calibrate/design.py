@@ -24,6 +24,9 @@ SPREAD: Mapping[str, float] = {
 """Standard deviation of the logarithm of a factor before any data, by its dimension: how far kinds
 of silicon, engines and formats are expected to differ. It pools groups with little data."""
 
+LOOSER = 2.5
+"""Multiple of that spread for overheads: host code differs by more than silicon does."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Design:
@@ -70,7 +73,7 @@ def design(groups: Sequence[Group], efficiencies: Efficiencies) -> Design:
                 found[name, key] = None
     names = tuple(found)
     start = [_start(efficiencies, name, key) for name, key in names]
-    spread = [SPREAD[key.split(":")[0] or "base"] for _, key in names]
+    spread = [_spread(name, key) for name, key in names]
     return Design(
         names=names,
         start=np.array(start),
@@ -78,6 +81,11 @@ def design(groups: Sequence[Group], efficiencies: Efficiencies) -> Design:
         low={name: _log(efficiencies[name].low) for name in Rates._fields},
         high={name: _log(efficiencies[name].high) for name in Rates._fields},
     )
+
+
+def _spread(name: str, key: str) -> float:
+    looser = LOOSER if name.endswith(("overhead", "latency")) else 1.0
+    return SPREAD[key.split(":", maxsplit=1)[0] or "base"] * looser
 
 
 def _start(efficiencies: Efficiencies, name: str, key: str) -> float:

@@ -15,9 +15,8 @@ from inferometer.perf.rates import Rates
 STEP = 0.02
 """Change of the logarithm of a rate by which slopes are measured."""
 
-ROUGHNESS = 0.12
-"""Residual (of logarithms) beyond which a row pulls with constant force: the scatter between runs
-of one configuration."""
+ROUGHNESS = 0.25
+"""Residual (of logarithms) beyond which a row pulls ever less: it is of something not modelled."""
 
 CELL_POWER = 0.65
 """Weight of a cell of n rows is n^(1 - this): between one vote per row and one per cell."""
@@ -98,7 +97,7 @@ def fit(
 ) -> Floats:
     """Return the parameters that fit `tasks` best; O(rounds x fields x observations).
 
-    Minimises the sum of weighted pseudo-Huber residuals plus the prior's squares. Slopes are
+    Minimises the sum of weighted Cauchy losses of residuals plus the prior's squares. Slopes are
     measured per field of `Rates` and spread over factors by their incidence.
 
     Args:
@@ -112,12 +111,12 @@ def fit(
     best = _loss(theta, design, tasks)
     for _ in range(rounds):
         normal, pull = _normal(theta, design, tasks, moving)
-        for _ in range(4):
+        for _ in range(TRIES):
             step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)) * 0.1, pull)
             step = np.where(moving, np.clip(step, -0.7, 0.7), 0.0)
             trial = _loss(theta + step, design, tasks)
             if trial < best:
-                theta, best, damping = theta + step, trial, damping / 3
+                theta, best, damping = theta + step, trial, max(damping / 4, LEAST_DAMPING)
                 break
             damping *= 4
         else:
@@ -131,10 +130,17 @@ def _loss(theta: Floats, design: Design, tasks: Sequence[Task]) -> float:
     for task in tasks:
         rates = [rates_at(theta, part, design) for part in task.parts]
         residual = predictions(task, rates) - task.targets
-        bent = ROUGHNESS**2 * (np.sqrt(1 + (residual / ROUGHNESS) ** 2) - 1)
+        bent = ROUGHNESS**2 / 2 * np.log1p((residual / ROUGHNESS) ** 2)
         total += float(np.nansum(np.where(task.weights > 0, bent, 0.0) * task.weights)) / SCATTER
     return total
 
+
+TRIES = 9
+"""Times that a step that does not help is shortened before the fit ends."""
+
+LEAST_DAMPING = 0.01
+STEEPEST = 4.0
+"""Greatest slope between logarithms that is believed: at the edge of overload waits have none."""
 
 PRIOR = 1.0
 SCATTER = 0.1**2
@@ -172,6 +178,7 @@ def _slopes(theta: Floats, design: Design, task: Task, size: int) -> tuple[Float
                 **{name: getattr(rates[place], name) * np.exp(STEP)}
             )
             slope = np.where(inside[:, field], (predictions(task, moved) - here) / STEP, 0.0)
+            slope = np.where(np.abs(slope) <= STEEPEST, slope, 0.0)
             if not np.any(np.nan_to_num(slope)):
                 continue
             terms = part.terms[part.combination, field]  # [config, term]
@@ -182,5 +189,5 @@ def _slopes(theta: Floats, design: Design, task: Task, size: int) -> tuple[Float
                         jacobian, (slots[row, cols], term[cols]), np.nan_to_num(slope[row, cols])
                     )
     flat = residual[used]
-    weight = task.weights[used] / np.sqrt(1 + (flat / ROUGHNESS) ** 2) / SCATTER
+    weight = task.weights[used] / (1 + (flat / ROUGHNESS) ** 2) / SCATTER
     return jacobian[:, :size], flat, weight

@@ -55,10 +55,27 @@ def calibrated(
     observations: Sequence[Observation], start: Efficiencies, source: Source, *, rounds: int = 8
 ) -> Efficiencies:
     """Return `start` with everything that `observations` can inform fitted to them."""
-    groups = compile_groups(observations, start)
+    groups = compile_groups(thinned(observations), start)
     parameters = design(groups, start)
     theta = fit(parameters, tasks(groups, parameters), rounds=rounds)
     return fitted(parameters, theta, start, source)
+
+
+MOST_ROWS = 150
+"""Rows of one cell and layout that a fit reads: more of the same sweep teach nothing new."""
+
+
+def thinned(observations: Sequence[Observation]) -> list[Observation]:
+    """Return at most `MOST_ROWS` rows of each cell and layout, evenly spread over its rows."""
+    cells: dict[tuple[str, ...], list[int]] = {}
+    for place, observation in enumerate(observations):
+        cells.setdefault((observation.row.layout, *observation.row.cell), []).append(place)
+    kept = [
+        places[int(i)]
+        for places in cells.values()
+        for i in np.linspace(0, len(places) - 1, min(len(places), MOST_ROWS))
+    ]
+    return [observations[place] for place in sorted(kept)]
 
 
 def cross_validate(

@@ -1,6 +1,7 @@
 """What the performance model says of each observation, by metric of its source."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,7 +26,13 @@ def forecast(group: Group) -> Columns:
     Names: output_rate (tok/s), ttft, tpot, e2e (s, with _p50, _mean or _p99), itl_p50.. (s), power
     (W, all accelerators), prefill and decode (s, static batches), step (s).
     """
+    if group.kind in OFFLINE:
+        group = replace(group, main=group.main.unstreamed())
     return _KINDS[group.kind](group)
+
+
+OFFLINE = frozenset({"static", "offline", "step"})
+"""Kinds of load whose tokens no client waits for."""
 
 
 def _closed(group: Group) -> Columns:
@@ -62,7 +69,8 @@ def _gaps(state: Steady) -> Columns:
 
 
 def _static(group: Group) -> Columns:
-    pool, loads = group.main, group.loads
+    loads = group.loads
+    pool = _shared(group.main, loads["share"])
     pipeline = pool.machine.candidates.column("pipeline")
     ranks = pool.lanes / pipeline  # a static batch passes through all stages as one
     sequences = np.maximum(loads["clients"] / ranks, 1.0)
@@ -83,6 +91,13 @@ def _static(group: Group) -> Columns:
         "prefill": one.prefill, "decode": decode,
         "power": drawn * pool.accelerators,
     }  # fmt: skip
+
+
+def _shared(pool: Pool, share: Floats) -> Pool:
+    """Return the pool with a share of the cores: arithmetic scales with them, memory does not."""
+    rates = pool.machine.rates
+    names = ("linear_compute", "expert_compute", "attention_compute")
+    return pool.at(rates._replace(**{name: getattr(rates, name) * share for name in names}))
 
 
 def _prefill_power(sequences: Floats, pool: Pool) -> Floats:
@@ -165,7 +180,9 @@ def _pools(group: Group) -> Columns:
     one = np.ones_like(loads["clients"])
     chunk = _prefill_only(one, front)
     transfer = _handover(back)
-    capacity = front.lanes / chunk
+    workers = np.where(loads["balanced"] > 0, _balance(group, chunk), 1.0)
+    places = front.lanes * workers
+    capacity = places / chunk
     offered = np.where(loads["rate"] > 0, loads["rate"], np.inf)
     steps = np.maximum(loads["outputs"] - 1, 1.0)
     clients = np.where(np.isfinite(offered), back.limit * back.lanes, loads["clients"])
@@ -176,7 +193,7 @@ def _pools(group: Group) -> Columns:
         most = np.minimum(RUSH * capacity, offered)
         rate = np.minimum(running * back.lanes / (steps * tpot), most)
         utilisation = np.minimum(rate / capacity, 0.98)
-        wait = chunk * (1 + utilisation / (2 * (1 - utilisation) * np.maximum(front.lanes, 1)))
+        wait = chunk * (1 + utilisation / (2 * (1 - utilisation) * np.maximum(places, 1)))
         first = wait + transfer + back.machine.rates.request_overhead
         wanted = clients / back.lanes * steps * tpot / (first + steps * tpot)
         sustained = most * steps * tpot / back.lanes
@@ -184,7 +201,7 @@ def _pools(group: Group) -> Columns:
     tpot = _decode_step(running, back).total
     rate = running * back.lanes / (steps * tpot)
     waiting = np.maximum(clients / rate - steps * tpot, first)
-    burst = loads["burst"] * np.maximum(chunk * (clients / front.lanes + 1) / 2 - waiting, 0.0)
+    burst = loads["burst"] * np.maximum(chunk * (clients / places + 1) / 2 - waiting, 0.0)
     ttft = np.where(np.isfinite(offered), first, waiting + burst)
     decode_power = step_power(_decode_step(running, back), back.machine) * back.accelerators
     return {
@@ -193,6 +210,24 @@ def _pools(group: Group) -> Columns:
         "power": decode_power + _prefill_power(one, front) * front.accelerators,
     }  # fmt: skip
 
+
+def _balance(group: Group, chunk: Floats) -> Floats:
+    """Return how many prefill workers a decode pool keeps busy, at least one.
+
+    Operators size the pools to one another: the prefill pool just carries the rate at which the
+    decode pool, full, ends requests.
+    """
+    back, front, loads = group.main, group.front, group.loads
+    if front is None:
+        return np.ones_like(chunk)
+    running = np.clip(loads["clients"] / back.lanes, 1.0, back.limit)
+    tpot = _decode_step(running, back).total
+    rate = running * back.lanes / (np.maximum(loads["outputs"] - 1, 1.0) * tpot)
+    return np.clip(np.round(rate * chunk / front.lanes), 1.0, MOST_WORKERS)
+
+
+MOST_WORKERS = 16.0
+"""Most prefill workers assumed where a source states none."""
 
 ROUNDS = 16
 """Damped fixed-point rounds of two stations."""

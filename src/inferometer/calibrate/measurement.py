@@ -39,6 +39,7 @@ class Load:
         rate: Requests per second, for "open".
         requests: Requests of the run; 0 if not stated.
         tpot_limit: Time per output token to keep, for "bounded".
+        balanced: Whether the prefill workers are to be counted from what the decode pool asks.
         burst: Share of the requests that start together when a closed loop starts, as far as the
             reported statistic counts them.
         one_pass: The pass, for "step".
@@ -52,6 +53,7 @@ class Load:
     requests: float = 0.0
     tpot_limit: Seconds = 0.0
     burst: Fraction = 0.0
+    balanced: bool = False
     one_pass: Pass = field(default_factory=Pass)
 
 

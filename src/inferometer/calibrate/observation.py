@@ -1,9 +1,16 @@
 """Rows of measurements -> subjects and loads; what cannot be said is refused with its reason."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from inferometer.calibrate.measurement import Load, Observation, Pass, Refusal, Row, Subject
-from inferometer.calibrate.resolution import FindModel, deployment, layout, pool
+from inferometer.calibrate.resolution import (
+    FindModel,
+    deployment,
+    layout,
+    pool,
+    stated_workers,
+)
 from inferometer.calibrate.tables import number
 from inferometer.catalog import tables
 from inferometer.catalog.models import Model
@@ -71,6 +78,7 @@ def _serving(row: Row, model: Model) -> Observation:
         parallelism, replicas = layout(row, model)
         return Observation(row=row, subject=_subject(row, model, parallelism, replicas, load),
                            load=load)  # fmt: skip
+    load = replace(load, balanced=not stated_workers(row))
     admitted = load.clients if load.kind == "closed" else OPEN_SEQUENCES
     main = deployment(row, model, decode[0], replicas=decode[1], sequences=admitted)
     front = deployment(row, model, prefill[0], replicas=prefill[1], sequences=admitted)

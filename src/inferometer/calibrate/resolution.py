@@ -19,11 +19,11 @@ from inferometer.perf.counts import parameters
 FindModel = Callable[[str], Model]
 
 _OLD_ENGINES: Mapping[str, tuple[str, str]] = {
-    "vllm": ("vllm-v0", "2025-02"),
+    "vllm": ("vllm-v0", "2024-10"),
     "trtllm": ("trtllm-0", "2024-07"),
 }
-"""Engine before the month given (vLLM V1 became the default in March 2025, TensorRT-LLM's PyTorch
-backend replaced engine builds in the course of 2025)."""
+"""Engine before the month given: vLLM 0.6 took its HTTP server out of the engine's process in
+September 2024; TensorRT-LLM 0.11 rebuilt its scheduler in July 2024."""
 
 _FORMATS: Mapping[str, str] = {
     **dict.fromkeys(("bfloat16", "bf16", "fp16", "float16", "half", "auto"), "bf16"),
@@ -285,11 +285,29 @@ def pool(row: Row, model: Model, which: str) -> tuple[Parallelism, int] | None:
         and counts.get("moe_tp_size") == expert
     ):
         tensor = expert if tensor > 1 else 1
-    pipeline, workers = max(counts.get("pp_size", 1), 1), max(counts.get("num_workers", 1), 1)
+    pipeline = max(counts.get("pp_size", 1), 1)
     if not _holds(row, model, tensor * pipeline * data):
         ranks = _smallest(row, model, LARGEST)[0].tensor
         tensor, data = (1, ranks) if expert > 1 or tensor == 1 else (ranks, 1)
-    return _parallelism(tensor, pipeline, data, expert), workers
+    found = _parallelism(tensor, pipeline, data, expert)
+    return found, counts.get("num_workers") or _workers(found, which)
+
+
+def _workers(layout: Parallelism, which: str) -> int:
+    """Return the workers of a pool whose source states none.
+
+    Where InferenceX states them, decode pools of tensor-parallel workers have three to nine of
+    them, mostly four, and wide data-parallel ones are alone; prefill workers are counted by
+    `forecast` from what the decode pool asks of them.
+    """
+    return 4 if which == "decode_cfg" and layout.data == 1 and layout.tensor <= 8 else 1
+
+
+def stated_workers(row: Row) -> bool:
+    """Return whether a disaggregated row says how many workers its pools have."""
+    return "num_workers" in row.cells.get("prefill_cfg", "") or "{" not in row.cells.get(
+        "prefill_cfg", ""
+    )
 
 
 def _count(row: Row, name: str) -> int:

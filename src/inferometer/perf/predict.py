@@ -17,7 +17,7 @@ from inferometer.perf.demand import Demand, demand
 from inferometer.perf.goodput import goodput_fraction
 from inferometer.perf.lanes import Lanes, divide
 from inferometer.perf.power import Draw, draw
-from inferometer.perf.prediction import Prediction
+from inferometer.perf.prediction import QUANTILES, Depth, Prediction
 from inferometer.perf.roofline import Machine, compile_candidates
 from inferometer.perf.steady import Steady, busy_batch, running_sequences, steady, step_yield
 from inferometer.workload.shape import Shape
@@ -26,14 +26,22 @@ from inferometer.workload.slo import Slo
 BLOCK = 4096
 """Configurations evaluated at a time, so that intermediate arrays stay in cache."""
 
+LATENCIES = ("ttft", "tpot", "itl", "e2e")
+"""Latency fields of a prediction."""
+
 
 def predict(
-    candidates: Candidates, shape: Shape, *, efficiencies: Efficiencies, slo: Slo | None = None
+    candidates: Candidates,
+    shape: Shape,
+    *,
+    efficiencies: Efficiencies,
+    slo: Slo | None = None,
+    depth: Depth = Depth.ENERGY,
 ) -> Prediction:
     """Return latency, throughput and energy of every configuration under `shape`.
 
     O(configurations). One that does not fit has `fits` False and NaN elsewhere; one that is
-    overloaded at the busiest minute has infinite latencies.
+    overloaded at the busiest minute has infinite latencies; what lies beyond `depth` is NaN.
 
     Raises:
         WorkloadError: the workload has no input or no output tokens.
@@ -41,7 +49,7 @@ def predict(
     """
     blocks = [
         _predict(candidates.take(np.arange(start, min(start + BLOCK, len(candidates)))),
-                 shape, efficiencies, slo or Slo())
+                 shape, efficiencies, slo or Slo(), depth)
         for start in range(0, len(candidates), BLOCK)
     ]  # fmt: skip
     if len(blocks) == 1:
@@ -66,7 +74,7 @@ def capacity_per_lane(full: Steady, lanes: Lanes, machine: Machine, demand: Dema
 
 
 def _predict(
-    candidates: Candidates, shape: Shape, efficiencies: Efficiencies, slo: Slo
+    candidates: Candidates, shape: Shape, efficiencies: Efficiencies, slo: Slo, depth: Depth
 ) -> Prediction:
     machine = compile_candidates(candidates, efficiencies)
     asked = demand(shape, machine.shard.reaches, prefix_caching=candidates.prefix_caching)
@@ -74,9 +82,15 @@ def _predict(
     full = steady(lanes.limit, machine, asked)
     capacity = capacity_per_lane(full, lanes, machine, asked)
     peak, mean = shape.peak_rate / lanes.count, shape.rate / lanes.count
-    running = running_sequences(peak, lanes.limit, machine, asked)
-    latencies = _latencies(peak, capacity, running, lanes, asked, machine, shape.burstiness)
-    drawn = _draw(mean, machine, lanes, asked)
+    blank = np.full(len(candidates), np.nan)
+    running, good, drawn = blank, blank, Draw(prefill=blank, decode=blank, idle=blank)
+    latencies = dict.fromkeys(LATENCIES, np.full((len(candidates), len(QUANTILES)), np.nan))
+    if depth is not Depth.CAPACITY:
+        running = running_sequences(peak, lanes.limit, machine, asked)
+        latencies = _latencies(peak, capacity, running, lanes, asked, machine, shape.burstiness)
+        good = goodput_fraction(slo, latencies)
+    if depth is Depth.ENERGY:
+        drawn = _draw(mean, machine, lanes, asked)
     total = candidates.accelerators_per_replica * candidates.replicas
     nan = np.where(lanes.fits, 1.0, np.nan)
     return Prediction(
@@ -94,7 +108,7 @@ def _predict(
         energy_decode=drawn.decode * total * shape.span * nan,
         energy_idle=drawn.idle * total * shape.span * nan,
         cached_fraction=np.full(len(candidates), asked.cached_fraction),
-        goodput_fraction=goodput_fraction(slo, latencies) * nan,
+        goodput_fraction=good * nan,
         binding=binding(full, lanes, machine, asked),
         constraints=CONSTRAINTS,
     )

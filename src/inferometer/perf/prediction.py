@@ -1,6 +1,7 @@
 """The closed form's answer for many configurations at once; one row of it is an `Outcome`."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,17 @@ Ints = NDArray[np.int64]
 
 QUANTILES = ("mean", "p50", "p90", "p99")
 """Columns of every latency array."""
+
+
+class Depth(Enum):
+    """How much of a prediction is worked out; what lies deeper is NaN.
+
+    A search asks most configurations for their capacity alone, at a fraction of the whole's cost.
+    """
+
+    CAPACITY = "capacity"
+    LATENCY = "latency"
+    ENERGY = "energy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -34,6 +34,7 @@ class Rates(NamedTuple):
         step_overhead: s per step (scheduling, sampling, launch of the step).
         layer_overhead: s per layer and step (kernel launches and their gaps).
         sequence_overhead: s per running sequence and step.
+        stream_overhead: s per running sequence and step where tokens are streamed to clients.
         prefill_overhead: s per prefill token.
         imbalance: Load of the busiest expert rank over the mean, at least 1.
         request_overhead: s per request outside the engine's steps (HTTP, tokeniser, first chunk).
@@ -56,6 +57,7 @@ class Rates(NamedTuple):
     step_overhead: Floats
     layer_overhead: Floats
     sequence_overhead: Floats
+    stream_overhead: Floats
     prefill_overhead: Floats
     imbalance: Floats
     request_overhead: Floats
@@ -129,14 +131,39 @@ def factor_keys(
     """
     part = {"expert_compute": precision.experts, "expert_bandwidth": precision.experts}
     part["kv_bandwidth"] = precision.kv
-    return (
-        f"architecture:{accelerator.architecture}",
-        f"accelerator:{accelerator.key}",
-        f"link:{accelerator.link}",
-        f"engine:{engine.key}",
-        f"format:{part.get(name, precision.linear).key}",
-        *(f"model:{trait}" for trait in traits(model)),
-    )
+    keys = {
+        "architecture": (accelerator.architecture,),
+        "accelerator": (accelerator.key,),
+        "link": (accelerator.link,),
+        "engine": (engine.key,),
+        "format": (part.get(name, precision.linear).key,),
+        "model": traits(model),
+    }
+    return tuple(f"{kind}:{key}" for kind in REFINED_BY[name] for key in keys[kind])
+
+
+_KERNEL = ("architecture", "accelerator", "engine", "format")
+REFINED_BY: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("linear_compute", "expert_compute"), _KERNEL),
+    **dict.fromkeys(("weight_bandwidth", "expert_bandwidth"), _KERNEL),
+    "attention_compute": ("architecture", "engine", "model"),
+    "kv_bandwidth": (*_KERNEL, "model"),
+    **dict.fromkeys(("link", "reduction_latency", "exchange_latency"), ("link", "engine")),
+    "reduction_rank_latency": ("link",),
+    "step_overhead": ("engine", "model"),
+    "layer_overhead": ("architecture", "engine", "format", "model"),
+    "sequence_overhead": ("engine", "model"),
+    "stream_overhead": ("engine",),
+    "prefill_overhead": ("engine",),
+    "imbalance": ("engine",),
+    "request_overhead": ("engine",),
+    "handover_latency": ("engine",),
+    **dict.fromkeys(
+        ("power_busy", "power_compute", "power_memory"), ("architecture", "accelerator")
+    ),
+}
+"""What each parameter can differ by: kernels by silicon, engine and format; host work by engine;
+collectives by link; power by silicon."""
 
 
 def traits(model: Model) -> tuple[str, ...]:

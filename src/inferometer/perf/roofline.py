@@ -71,12 +71,15 @@ class Machine:
         shard: Work per rank.
         links: Collectives.
         rates: Attainable rates.
+        streaming: Whether tokens are streamed to clients while the batch runs, as servers do and
+            offline batches do not.
     """
 
     candidates: Candidates
     shard: Shard
     links: Links
     rates: Rates
+    streaming: bool = True
 
 
 def compile_candidates(candidates: Candidates, efficiencies: Efficiencies) -> Machine:
@@ -162,5 +165,5 @@ def _network(tokens: Floats, machine: Machine) -> Floats:
 def _overhead(batch: Batch, machine: Machine) -> Floats:
     rate = machine.rates
     fixed = rate.step_overhead + rate.layer_overhead * machine.shard.layers
-    per_sequence = rate.sequence_overhead * batch.sequences
-    return fixed + per_sequence + rate.prefill_overhead * batch.prefill
+    each = rate.sequence_overhead + (rate.stream_overhead if machine.streaming else 0.0)
+    return fixed + each * batch.sequences + rate.prefill_overhead * batch.prefill
