@@ -16,7 +16,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
 from inferometer.errors import ScenarioError
 
@@ -65,6 +65,8 @@ def plain_log(axis: Axis) -> None:
     if decades < 0.5:
         steps = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)
     places = [step * 10.0**power for power in powers for step in steps]
+    if sum(low <= place <= high for place in places) < 3:  # hardly a span: even steps do
+        places = [float(place) for place in MaxNLocator(4).tick_values(low, high)]
     axis.set_major_locator(FixedLocator([place for place in places if low <= place <= high]))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter("{x:,.12g}")

@@ -69,7 +69,7 @@ def pareto(answer: Answer) -> Exhibit:
         "Up and to the right is better. Every point meets the SLO at the busiest minute with the "
         "fewest replicas that do; each line joins the deployments of one accelerator that no other "
         "of it beats on cost and speed. The ring is the plan: cheapest, not most throughput, since "
-        "accelerators differ in price.",
+        "accelerators differ in price. The stair is the best of all at that speed or a higher one.",
         fronts(groups, spot, labels, high=True), _points(answer),
     )  # fmt: skip
 
@@ -87,7 +87,8 @@ def price_by_speed(answer: Answer) -> Exhibit:
     return _exhibit(
         "price", "Price of a token against speed per user",
         "Down and to the right is better. The price is that of all tokens served, input and "
-        "output, with idle time paid (allocation basis).",
+        "output, with idle time paid (allocation basis). The stair is "
+        "the best of all at that speed or a higher one.",
         fronts(groups, spot, labels, high=False), _points(answer),
     )  # fmt: skip
 

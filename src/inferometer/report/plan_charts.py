@@ -48,11 +48,11 @@ def fronts(groups: Groups, chosen: Spot, labels: Labels, *, high: bool) -> Figur
     _draw_best(axes, groups, high=high)
     for place, (name, spots) in enumerate(groups.items()):
         _draw_group(axes, name, spots, place)
-    axes.margins(x=0.1, y=0.08)
+    axes.margins(x=0.07, y=0.13)
     axes.set(xscale="log", yscale="log", xlabel=labels.x, ylabel=labels.y)
     plain_log(axes.xaxis)
     plain_log(axes.yaxis)
-    _mark(axes, chosen, labels.chosen)
+    _mark(axes, chosen, labels.chosen, above=high)
     figure.legend(*_legend(axes), loc="outside right upper", frameon=False, labelcolor=INK)
     return figure
 
@@ -69,7 +69,7 @@ def _draw_best(axes: Axes, groups: Groups, *, high: bool) -> None:
     best = best_of(groups, high=high)
     axes.plot(
         *zip(*best, strict=True), color=GRID, linewidth=9, solid_capstyle="round",
-        solid_joinstyle="round", zorder=1.5, label="best over all",
+        solid_joinstyle="round", drawstyle="steps-pre", zorder=1.5, label="best over all",
     )  # fmt: skip
 
 
@@ -83,12 +83,13 @@ def _draw_group(axes: Axes, name: str, spots: Sequence[Spot], place: int) -> Non
     axes.plot(x, y, ".-", label=label, color=MUTED, alpha=0.45, linewidth=0.8, zorder=2)
 
 
-def _mark(axes: Axes, spot: Spot, text: str) -> None:
+def _mark(axes: Axes, spot: Spot, text: str, *, above: bool) -> None:
     """Ring the chosen deployment, say so beside it, and say more where no curve can be."""
     axes.scatter([spot.x], [spot.y], s=170, facecolors="none", edgecolors=INK, lw=1.8, zorder=6)
     axes.annotate(
-        "the plan", spot, xytext=(-11, -11), textcoords="offset points", ha="right", va="top",
-        color=INK, fontsize=10.5, fontweight="bold", zorder=7,
+        "the plan", spot, xytext=(0, 11 if above else -11), textcoords="offset points",
+        ha="center", va="bottom" if above else "top", color=INK, fontsize=10.5,
+        fontweight="bold", zorder=7,
         bbox={"boxstyle": "round,pad=0.15", "facecolor": PAPER, "edgecolor": "none"},
     )  # fmt: skip
     axes.set_title(text, loc="left", color=INK, fontsize=10.5, pad=10)

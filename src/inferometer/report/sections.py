@@ -31,11 +31,12 @@ def headline(answer: Answer) -> str:
     best = answer.plan.best
     deployment = best.deployment
     count, formats = deployment.replicas, deployment.precision
-    replicas = "one replica" if count == 1 else f"{count} replicas"
+    layout = deployment.parallelism
+    replicas = f"one replica ({layout})" if count == 1 else f"{count} replicas ({layout} each)"
     weights = dict.fromkeys((formats.linear.key, formats.experts.key))
     return (
         f"Serve {deployment.model.name} on {deployment.accelerators} x "
-        f"{deployment.accelerator.name}: {replicas} of {deployment.parallelism}, "
+        f"{deployment.accelerator.name}: {replicas}, "
         f"{'/'.join(weights)} weights, {formats.kv.key} KV cache, "
         f"with {deployment.settings.engine.key}."
     )
@@ -45,13 +46,18 @@ def keys(answer: Answer) -> tuple[tuple[str, str, str], ...]:
     """Return the main numbers: what, how much, on which basis."""
     best = answer.plan.best
     cost = best.cost
-    unit = "unpriced" if best.price is None else f"{dollars(best.price.price * HOUR)} each"
+    each = best.price
+    unit = f"{dollars(each.price * HOUR)} each, {each.provider}" if each else "no price known"
     return (
         ("per hour", dollars(None if cost is None else cost * HOUR), unit),
         ("per month", dollars(None if cost is None else cost * MONTH), "730 h, idle or not"),
         ("per million tokens", _mtok(best.by_allocation), "input + output, idle time paid"),
         ("speed per user", f"{number(best.speed)} tok/s", "1 / mean TPOT, predicted"),
-        ("load", share(best.outcome.utilisation), "of capacity, in the busiest minute"),
+        (
+            "load",
+            share(best.outcome.utilisation),
+            f"of capacity; limit: {best.outcome.binding}",
+        ),
     )
 
 

@@ -23,7 +23,8 @@ def sources(answer: Answer) -> Table:
         f"engine {deployment.settings.engine.key}": deployment.settings.engine,
     }
     rows = [row for name, record in records.items() for row in _figures(name, record)]
-    others = (fact for fact in answer.facts if fact.record not in records)
+    told = {(row[0], row[3]) for row in rows}
+    others = (fact for fact in answer.facts if (fact.record, fact.source) not in told)
     return table("Facts behind the numbers", COLUMNS, rows + list(_others(answer, others)))
 
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-_NUMERIC = re.compile(r"[-+]?\$?[-+]?\d[\d,.]*(e[-+]?\d+)?( ?(%|ms|s|x))?|not known|unpriced|")
+_NUMERIC = re.compile(
+    r"[-+]?\$?[-+]?\d[\d,.]*(e[-+]?\d+)?( ?(%|ms|s|x))?|not known|unpriced|as input|"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
