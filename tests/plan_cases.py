@@ -16,7 +16,7 @@ from inferometer.catalog.models import (
 from inferometer.catalog.prices import AcceleratorPrice
 from inferometer.catalog.source import Source
 from inferometer.catalog.tables import accelerator, engines, formats, node
-from inferometer.perf.prediction import Prediction
+from inferometer.perf.prediction import Depth, Prediction
 from inferometer.plan.precision import provided
 from inferometer.plan.replicas import Evaluate
 from inferometer.plan.space import Choices, Supply
@@ -102,8 +102,12 @@ def evaluator() -> Evaluate:
     return predict
 
 
-def predict(candidates: Candidates, shape: Shape) -> Prediction:
-    """Return times that fall with tensor ranks and bandwidth and grow with the load."""
+def predict(candidates: Candidates, shape: Shape, *, depth: Depth = Depth.ENERGY) -> Prediction:
+    """Return times that fall with tensor ranks and bandwidth and grow with the load.
+
+    Every depth gets the whole.
+    """
+    del depth
     chip = candidates.accelerator
     bandwidth = np.array([item.memory_bandwidth for item in candidates.accelerators])[chip]
     memory = np.array([item.memory for item in candidates.accelerators])[chip]

@@ -1,5 +1,7 @@
 """Laws of the planner: nothing lost, nothing dominated kept, more never costs more."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -59,6 +61,24 @@ def test_a_tighter_target_never_costs_less(load: float, tighter: float) -> None:
     assert loose is not None
     assert tight is not None
     assert tight >= loose
+
+
+@given(load=st.floats(1.0, 50.0), free=st.floats(0.0, 0.6), share=st.floats(0.5, 0.95))
+@settings(max_examples=20, deadline=None)
+def test_headroom_is_kept_and_a_wider_one_never_costs_less(
+    load: float, free: float, share: float
+) -> None:
+    which, offers = model(), [supply("h100-sxm", available=512), supply("l40s", available=512)]
+    space, limits = build(which, offers, choices(which)), slo("ttft p99 <= 8s", "e2e p99 <= 90s")
+    plain = search(space, shape(load), limits, evaluator())
+    strict = replace(limits, goodput=share, headroom=free)
+    careful = search(space, shape(load), strict, evaluator())
+    assert (careful.best.cost or 0) >= (plain.best.cost or 0)
+    for option in careful.alternatives:
+        assert option.headroom >= free
+        assert option.outcome.utilisation < 1 - free
+    counted = sum(careful.excluded.values()) + careful.feasible
+    assert counted == careful.enumerated
 
 
 def test_the_smallest_count_serves_and_one_fewer_does_not() -> None:

@@ -1,5 +1,6 @@
 """What the planner's exact replica counts rest on: the closed form gains from every replica."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -20,12 +21,17 @@ MOST = 24
     burstiness=st.floats(0.05, 20.0),
     first=st.floats(0.05, 5.0),
     token=st.floats(0.005, 0.1),
+    share=st.sampled_from((None, 0.5, 0.9, 0.95, 0.99)),
+    headroom=st.sampled_from((0.0, 0.2)),
 )
 @settings(max_examples=25, deadline=None)
 def test_a_count_that_serves_is_followed_by_counts_that_serve(
-    load: float, burstiness: float, first: float, token: float
+    load: float, burstiness: float, first: float, token: float, share: float | None, headroom: float
 ) -> None:
-    which, limits = model(), slo(f"ttft p99 <= {first}s", f"tpot p99 <= {token}s")
+    which = model()
+    limits = replace(
+        slo(f"ttft p99 <= {first}s", f"tpot p99 <= {token}s"), goodput=share, headroom=headroom
+    )
     offers = [supply("h100-sxm", available=512), supply("l40s", available=512)]
     candidates = build(which, offers, choices(which)).candidates
     work, evaluate = (

@@ -1,11 +1,14 @@
 """The search against a naive twin: plain loops over every configuration and replica count."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from plan_cases import choices, evaluator, model, shape, slo, supply
 
 from inferometer.candidates import one
 from inferometer.deployment import Deployment
+from inferometer.plan.cheapest import cheapest
 from inferometer.plan.infeasible import NoPlanError
 from inferometer.plan.search import search
 from inferometer.plan.space import Space, build
@@ -61,6 +64,25 @@ def test_search_finds_what_plain_loops_find(load: float, limits: tuple[str, ...]
         key = option.deployment.accelerator.key
         costs = [cost for cost, _, d in expected if d.accelerator.key == key]
         assert option.cost == pytest.approx(min(costs), rel=1e-12)
+
+
+@pytest.mark.parametrize("load", [0.2, 5.0, 40.0, 80.0, 400.0])
+@pytest.mark.parametrize("goodput", [None, 0.9])
+def test_branch_and_bound_names_what_the_exhaustive_search_names(
+    load: float, goodput: float | None
+) -> None:
+    which = model()
+    targets = replace(slo("ttft p99 <= 3s", "tpot p99 <= 50ms"), goodput=goodput)
+    offers = [supply("h100-sxm", available=SUPPLY), supply("l40s", available=SUPPLY)]
+    space = build(which, offers, choices(which, small=False))
+    found = cheapest(space, shape(load), targets, evaluator())
+    try:
+        expected = search(space, shape(load), targets, evaluator()).best
+    except NoPlanError:
+        assert found is None
+        return
+    assert found is not None
+    assert (found.deployment, found.cost) == (expected.deployment, expected.cost)
 
 
 def test_search_is_infeasible_where_plain_loops_find_nothing() -> None:

@@ -27,7 +27,7 @@ from inferometer.plan.replicas import Evaluate
 from inferometer.plan.space import Choices, Supply
 from inferometer.workload.formats.files import read
 from inferometer.workload.shape import Shape, shape_of
-from inferometer.workload.slo import Slo, parse_target
+from inferometer.workload.slo import Slo, parse_slo
 from inferometer.workload.synthesis import synthesise
 
 
@@ -64,7 +64,7 @@ def slo_of(scenario: Scenario) -> Slo:
     Raises:
         ScenarioError: one that cannot be read.
     """
-    return Slo(targets=tuple(parse_target(text) for text in scenario.slo))
+    return parse_slo(scenario.slo, headroom=scenario.headroom)
 
 
 def instant(prices: PriceSpec) -> dt.date:

@@ -29,7 +29,8 @@ class Question:
         model: Catalogue name, or path of a config.json.
         trace: Trace file.
         workload: TOML file with a [workload] table.
-        slo: Target such as "ttft p99 <= 2s"; repeat for more.
+        slo: Target such as "ttft p99 <= 2s" or "goodput >= 0.99"; repeat for more.
+        headroom: Share of every limit, and of the capacity, to leave free.
         commitment: "on-demand", "spot", "reserved-1y", "reserved-3y" or "owned".
         provider: Price of this provider instead of the cheapest one.
         region: Prices of this region only.
@@ -43,6 +44,7 @@ class Question:
     trace: str = ""
     workload: Path | None = None
     slo: Annotated[tuple[str, ...], Many] = ()
+    headroom: float | None = None
     commitment: str = ""
     provider: str = ""
     region: str = ""
@@ -112,6 +114,7 @@ def scenario_of(file: Path | None, asked: Question) -> Scenario:
         model=asked.model,
         trace=asked.trace,
         slo=asked.slo,
+        headroom=asked.headroom,
         prices=prices,
         seed=asked.seed,
     )

@@ -115,9 +115,8 @@ def _against(file: Path, model: Model, scenario: Scenario, found: Plan) -> Compa
     prediction = inputs.evaluator(found.slo)(one(deployment), shape)
     inputs.require_fit(deployment, prediction)
     price = inputs.price_of(deployment.accelerator.key, scenario.prices)
-    return compare(
-        stated(deployment, price, prediction, found.slo, inputs.site_of(scenario)), found.best
-    )
+    today = stated(deployment, price, prediction, found.slo, inputs.site_of(scenario))
+    return compare(today, found.best, found.slo.headroom)
 
 
 def _answer(

@@ -8,6 +8,7 @@ from typing import Any
 
 from inferometer.catalog.schema import build
 from inferometer.errors import CatalogError, ScenarioError
+from inferometer.units import Fraction
 from inferometer.workload.spec import WorkloadSpec
 
 
@@ -96,7 +97,8 @@ class Scenario:
         model: Name of a model of the catalogue, or path of its config.json.
         trace: Trace file; or give `workload`.
         workload: Specification of a synthetic workload.
-        slo: Targets such as "ttft p99 <= 2 s".
+        slo: Targets such as "ttft p99 <= 2 s" or "goodput >= 0.99".
+        headroom: Share of every limit, and of the capacity, to leave free.
         search: What may be chosen.
         prices: Which prices count.
         deployment: The deployment to predict or explain.
@@ -107,6 +109,7 @@ class Scenario:
     trace: str = ""
     workload: WorkloadSpec | None = None
     slo: tuple[str, ...] = ()
+    headroom: Fraction = 0.0
     search: SearchSpec = dataclasses.field(default_factory=SearchSpec)
     prices: PriceSpec = dataclasses.field(default_factory=PriceSpec)
     deployment: DeploymentSpec | None = None

@@ -26,13 +26,16 @@ class Comparison:
     changes: tuple[str, ...]
 
 
-def compare(current: Option, planned: Option) -> Comparison:
-    """Return the saving of `planned` over `current` and the list of changes."""
+def compare(current: Option, planned: Option, headroom: Fraction = 0.0) -> Comparison:
+    """Return the saving of `planned` over `current` and the list of changes.
+
+    `headroom` is the share of every limit, and of the capacity, that must stay free.
+    """
     before, after = current.cost, planned.cost
     saving = None if before is None or after is None else before - after
     return Comparison(
         current=current,
-        meets_slo=current.headroom >= 0 and current.outcome.utilisation < 1,
+        meets_slo=current.headroom >= headroom and current.outcome.utilisation < 1 - headroom,
         saving=saving,
         saving_fraction=None if saving is None or before is None else saving / before,
         changes=changes(current.deployment, planned.deployment),

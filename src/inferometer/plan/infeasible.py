@@ -1,14 +1,15 @@
 """When nothing serves: the nearest deployment, and what would have to give."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from inferometer.candidates import Floats
 from inferometer.errors import InfeasibleError
+from inferometer.plan.cheapest import cheapest
 from inferometer.plan.option import Option, option
-from inferometer.plan.replicas import Evaluate, Sizing, excess, with_replicas
+from inferometer.plan.replicas import GOODPUT, Evaluate, Sizing, with_replicas
 from inferometer.plan.space import Space
 from inferometer.workload.shape import Shape
 from inferometer.workload.slo import Slo
@@ -53,7 +54,6 @@ def nearest(
     slo: Slo,
     evaluate: Evaluate,
     counts: Mapping[str, int],
-    cheapest: Callable[[Slo], Option],
 ) -> NoPlanError:
     """Return the error that carries the nearest deployment and what would have to give.
 
@@ -68,45 +68,56 @@ def nearest(
         slo: The targets.
         evaluate: What predicts.
         counts: Configurations ruled out, by reason.
-        cheapest: Searches the space again under other targets.
     """
     if not sizing.fits.any():
         give = "allow more accelerators per replica, larger ones, or a smaller number format"
         return NoPlanError("nothing fits in memory", counts=counts, relax=(give,))
-    rows = np.flatnonzero(sizing.loaded if sizing.loaded.any() else sizing.fits)
+    if sizing.loaded.any():
+        ratios = sizing.ratios[:, sizing.loaded]
+        relaxed = _relaxed(ratios[:, int(ratios.max(axis=0).argmin())], slo)
+        found = cheapest(space, shape, relaxed, evaluate)
+        give = _given(slo, relaxed)
+        return NoPlanError("no deployment meets the SLO", counts=counts, nearest=found, relax=give)
+    rows = np.flatnonzero(sizing.fits)
     trial = with_replicas(space.candidates.take(rows), space.most_replicas[rows])
     prediction = evaluate(trial, shape)
-    if sizing.loaded.any():
-        ratios = excess(prediction, slo)
-        relaxed = _relaxed(ratios[:, int(ratios.max(axis=0).argmin())], slo)
-        pairs = zip(slo.targets, relaxed.targets, strict=True)
-        give = tuple(f"{old} would have to be {new}" for old, new in pairs if old != new)
-        found = cheapest(relaxed)
-        return NoPlanError("no deployment meets the SLO", counts=counts, nearest=found, relax=give)
     place = int(np.nanargmin(prediction.utilisation))
     shown = replace(space.take(rows[[place]]), candidates=trial.take(np.array([place])))
     return NoPlanError(
         "the supply does not carry the load",
         counts=counts,
         nearest=option(0, shown, prediction, slo, place=place),
-        relax=_supply(space, int(rows[place]), float(prediction.utilisation[place])),
+        relax=_supply(space, int(rows[place]), float(prediction.utilisation[place]), slo),
     )
 
 
 def _relaxed(ratios: Floats, slo: Slo) -> Slo:
-    """Return the targets that were missed at what was reached, and `SLACK` beyond."""
-    return Slo(
-        targets=tuple(
-            replace(target, limit=target.limit * float(ratio) * SLACK) if ratio > 1 else target
-            for target, ratio in zip(slo.targets, ratios, strict=True)
-        )
+    """Return the targets that were missed at what was reached, and `SLACK` beyond.
+
+    The headroom stays. Of goodput the error budget grows; it is dropped where all of it is used.
+    """
+    factors = [float(ratio) / (1 - slo.headroom) for ratio in ratios]
+    targets = tuple(
+        replace(target, limit=target.limit * factor * SLACK) if factor > 1 else target
+        for target, factor in zip(slo.targets, factors, strict=False)
     )
+    goodput = slo.goodput
+    if goodput is not None and factors[-1] > 1:
+        kept = 1 - (1 - goodput) * factors[-1] * SLACK
+        goodput = kept if kept >= GOODPUT[0] else None
+    return replace(slo, targets=targets, goodput=goodput)
 
 
-def _supply(space: Space, row: int, utilisation: float) -> tuple[str, ...]:
+def _given(slo: Slo, relaxed: Slo) -> tuple[str, ...]:
+    new = relaxed.terms if relaxed.goodput is not None else (*relaxed.terms, "dropped")
+    pairs = zip(slo.terms, new, strict=False)
+    return tuple(f"{old} would have to be {term}" for old, term in pairs if old != term)
+
+
+def _supply(space: Space, row: int, utilisation: float, slo: Slo) -> tuple[str, ...]:
     chip = int(space.candidates.accelerator[row])
     each = int(space.candidates.accelerators_per_replica[row])
     have = int(space.most_replicas[row])
-    needed = (int(have * utilisation) + 1) * each
+    needed = (int(have * utilisation / (1 - slo.headroom)) + 1) * each
     key = space.candidates.accelerators[chip].key
     return (f"{needed} x {key} would carry the load, {int(space.available[chip])} are allowed",)

@@ -33,7 +33,8 @@ class Option:
         cost: Price of all accelerators; None if unpriced.
         speed: Output tokens per second that one user sees, 1 / mean TPOT.
         tightest: Target nearest to its limit, "" without an SLO.
-        headroom: Share of that limit left; below zero it is missed.
+        headroom: Share of that limit left (of goodput: of the error budget); below zero it is
+            missed.
         bill: Money, energy and carbon over the workload's span, per class of token on both bases.
         energy_per_output: Energy at the facility's meter per output token.
         carbon_per_output: Emissions of that energy per output token; None if the grid is unknown.
@@ -106,7 +107,7 @@ def stated(
         price=price,
         cost=cost,
         speed=1 / outcome.tpot.mean,
-        tightest=str(slo.targets[worst]) if worst >= 0 else "",
+        tightest=slo.terms[worst] if worst >= 0 else "",
         headroom=1 - float(ratios[worst]) if worst >= 0 else 1.0,
         bill=charged,
         energy_per_output=charged.energy.total / produced,

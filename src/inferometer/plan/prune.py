@@ -16,16 +16,21 @@ def reasons(sizing: Sizing, ratios: Floats, slo: Slo) -> dict[str, int]:
 
     Args:
         sizing: Replica counts of all configurations.
-        ratios: Latency over limit with the whole supply, of those configurations that carry the
-            load and still miss the SLO [target, config]; a configuration counts under the target
-            that it misses by most.
+        ratios: What is used up of each limit with the whole supply, of those configurations that
+            carry the load and still miss the SLO [term, config]; a configuration counts under the
+            term that it misses by most.
         slo: The targets.
     """
     counts = {MEMORY: int((~sizing.fits).sum()), SUPPLY: int((sizing.fits & ~sizing.loaded).sum())}
     worst = ratios.argmax(axis=0) if ratios.size else np.zeros(0, np.int64)
-    for place, target in enumerate(slo.targets):
-        counts[f"misses {target}"] = int((worst == place).sum())
+    for place, term in enumerate(slo.terms):
+        counts[f"misses {term}{free(slo)}"] = int((worst == place).sum())
     return {reason: count for reason, count in counts.items() if count}
+
+
+def free(slo: Slo) -> str:
+    """Return what `slo` asks to be kept free of a limit, in words; "" if nothing."""
+    return f" with {slo.headroom:.3g} of it free" if slo.headroom else ""
 
 
 def check(enumerated: int, counts: dict[str, int], feasible: int) -> None:

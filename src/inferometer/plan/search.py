@@ -16,6 +16,7 @@ from inferometer.plan.infeasible import NoPlanError, nearest
 from inferometer.plan.option import RENTED, Option, option
 from inferometer.plan.pareto import front
 from inferometer.plan.prune import check, reasons
+from inferometer.plan.ranking import cost, ranking
 from inferometer.plan.replicas import Evaluate, Sizing, excess, size, with_replicas
 from inferometer.plan.space import Space
 from inferometer.workload.shape import Shape
@@ -79,22 +80,15 @@ def search(space: Space, shape: Shape, slo: Slo, evaluate: Evaluate, site: Tarif
     if not len(space.candidates):
         raise NoPlanError("no configuration can be built", counts=space.excluded)
     sizing = size(space.candidates, space.most_replicas, shape, slo, evaluate)
-    counts = space.excluded | _reasons(space, sizing, shape, slo, evaluate)
+    missed = sizing.ratios[:, sizing.loaded & (sizing.replicas == 0)]
+    counts = space.excluded | reasons(sizing, missed, slo)
     rows = np.flatnonzero(sizing.replicas > 0)
     check(space.enumerated, counts, len(rows))
     if not len(rows):
-        raise nearest(
-            space,
-            sizing,
-            shape,
-            slo,
-            evaluate,
-            counts,
-            lambda relaxed: search(space, shape, relaxed, evaluate, site).best,
-        )
+        raise nearest(space, sizing, shape, slo, evaluate, counts)
     sized = replace(space, candidates=_sized(space, sizing, rows))
     prediction = evaluate(sized.candidates, shape)
-    order = _order(sized, prediction, slo)
+    order = ranking(sized, prediction, slo)
     chosen = _best_of_each(sized, order)
     ends = order[front(_objectives(sized, prediction)[order])]
     curves = _curves(sized, prediction, order)
@@ -127,27 +121,6 @@ def _check_context(space: Space, shape: Shape) -> None:
 
 def _sized(space: Space, sizing: Sizing, rows: Ints) -> Candidates:
     return with_replicas(space.candidates.take(rows), sizing.replicas[rows])
-
-
-def _reasons(
-    space: Space, sizing: Sizing, shape: Shape, slo: Slo, evaluate: Evaluate
-) -> dict[str, int]:
-    rows = np.flatnonzero(sizing.loaded & (sizing.replicas == 0))
-    if not len(rows):
-        return reasons(sizing, np.zeros((0, 0)), slo)
-    trial = with_replicas(space.candidates.take(rows), space.most_replicas[rows])
-    return reasons(sizing, excess(evaluate(trial, shape), slo), slo)
-
-
-def cost(space: Space) -> Floats:
-    """Return the price of every configuration with its replicas [config], USD/s."""
-    return space.cost_per_replica * space.candidates.replicas
-
-
-def _order(space: Space, prediction: Prediction, slo: Slo) -> Ints:
-    total = space.candidates.accelerators_per_replica * space.candidates.replicas
-    tightest = excess(prediction, slo).max(axis=0, initial=0.0)
-    return np.lexsort((-prediction.capacity, tightest, total, cost(space)))
 
 
 def _best_of_each(space: Space, order: Ints) -> Ints:
@@ -187,12 +160,13 @@ def _why(
 def _one_fewer(best: Space, shape: Shape, slo: Slo, evaluate: Evaluate) -> str:
     count = best.candidates.replicas - 1
     trial = evaluate(with_replicas(best.candidates, count), shape)
-    if trial.utilisation[0] >= 1:
-        lack = f"is overloaded at the busiest minute ({trial.utilisation[0]:.0%} of capacity)"
+    load, used = float(trial.utilisation[0]), excess(trial, slo)[:, 0]
+    if load >= 1 - slo.headroom:
+        word = "is overloaded" if load >= 1 else "leaves too little free"
+        lack = f"{word} at the busiest minute ({load:.0%} of capacity)"
     else:
-        place = int(excess(trial, slo)[:, 0].argmax())
-        target = slo.targets[place]
-        lack = f"misses {target} by {excess(trial, slo)[place, 0] - 1:.0%}"
+        worst = int(used.argmax())
+        lack = f"uses {used[worst]:.0%} of {slo.terms[worst]}"
     return f"one replica fewer ({count[0]}) {lack}"
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from inferometer.candidates import Candidates
-from inferometer.errors import InfeasibleError
-from inferometer.perf.prediction import Prediction
+from inferometer.perf.prediction import Depth, Prediction
+from inferometer.plan.cheapest import cheapest
+from inferometer.plan.option import Option
 from inferometer.plan.replicas import Evaluate
-from inferometer.plan.search import Plan, search
+from inferometer.plan.search import Plan
 from inferometer.plan.space import Space
 from inferometer.units import Fraction, UsdPerSecond
 from inferometer.workload.shape import Shape
@@ -113,14 +114,14 @@ def _slowness(case: Case, factor: float) -> Case:
 def slowed(evaluate: Evaluate, factor: float) -> Evaluate:
     """Return an evaluator whose times are all `factor` as long and whose capacity is less by it."""
 
-    def changed(candidates: Candidates, shape: Shape) -> Prediction:
+    def changed(candidates: Candidates, shape: Shape, *, depth: Depth = Depth.ENERGY) -> Prediction:
         faster = replace(
             shape,
             rate=shape.rate * factor,
             peak_rate=shape.peak_rate * factor,
             series=shape.series * factor,
         )  # time scaled by 1 / factor: the same system on a slower clock
-        found = evaluate(candidates, faster)
+        found = evaluate(candidates, faster, depth=depth)
         times = {name: getattr(found, name) * factor for name in ("ttft", "tpot", "itl", "e2e")}
         return replace(found, shape=shape, capacity=found.capacity / factor, **times)
 
@@ -168,30 +169,24 @@ def _contenders(plan: Plan, space: Space) -> Space:
 def _swing(
     name: str, change: Change, ends: tuple[float, float], case: Case, slo: Slo, plan: Plan
 ) -> Swing:
-    low, high = (_answer(change(case, factor), slo) for factor in ends)
+    moved = (change(case, factor) for factor in ends)
+    low, high = (cheapest(m.space, m.shape, slo, m.evaluate) for m in moved)
     return Swing(
         assumption=name,
         low_factor=ends[0],
         high_factor=ends[1],
-        low_cost=None if low is None else low.best.cost,
-        high_cost=None if high is None else high.best.cost,
-        low_choice="" if low is None else str(low.best.deployment),
-        high_choice="" if high is None else str(high.best.deployment),
-        flips=_identity(plan) != _identity(low) or _identity(plan) != _identity(high),
+        low_cost=None if low is None else low.cost,
+        high_cost=None if high is None else high.cost,
+        low_choice="" if low is None else str(low.deployment),
+        high_choice="" if high is None else str(high.deployment),
+        flips=len({_identity(plan.best), _identity(low), _identity(high)}) > 1,
     )
 
 
-def _answer(case: Case, slo: Slo) -> Plan | None:
-    try:
-        return search(case.space, case.shape, slo, case.evaluate)
-    except InfeasibleError:
+def _identity(option: Option | None) -> tuple[str, str, str] | None:
+    if option is None:
         return None
-
-
-def _identity(plan: Plan | None) -> tuple[str, str, str] | None:
-    if plan is None:
-        return None
-    chosen = plan.best.deployment
+    chosen = option.deployment
     return chosen.accelerator.key, str(chosen.parallelism), str(chosen.precision)
 
 
