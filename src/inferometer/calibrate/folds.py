@@ -32,7 +32,7 @@ NOVELTY_OF: Mapping[str, str] = {
 }
 """Novelty that each split imitates."""
 
-PARTS = 5
+PARTS = 3
 """Parts of the split by rows."""
 
 

@@ -33,6 +33,8 @@ class Rates(NamedTuple):
         exchange_latency: s per all-to-all.
         step_overhead: s per step (scheduling, sampling, launch of the step).
         layer_overhead: s per layer and step (kernel launches and their gaps).
+        eager_overhead: s per layer that the host needs to launch a step with prompt tokens, which
+            no captured graph covers; hidden behind the accelerator where that is slower.
         sequence_overhead: s per running sequence and step.
         stream_overhead: s per running sequence and step where tokens are streamed to clients.
         prefill_overhead: s per prefill token.
@@ -56,6 +58,7 @@ class Rates(NamedTuple):
     exchange_latency: Floats
     step_overhead: Floats
     layer_overhead: Floats
+    eager_overhead: Floats
     sequence_overhead: Floats
     stream_overhead: Floats
     prefill_overhead: Floats
@@ -152,6 +155,7 @@ REFINED_BY: Mapping[str, tuple[str, ...]] = {
     "reduction_rank_latency": ("link",),
     "step_overhead": ("engine", "model"),
     "layer_overhead": ("architecture", "engine", "format", "model"),
+    "eager_overhead": ("engine", "model"),
     "sequence_overhead": ("engine", "model"),
     "stream_overhead": ("engine",),
     "prefill_overhead": ("engine",),

@@ -105,12 +105,18 @@ def step_time(batch: Batch, machine: Machine) -> StepTime:
     linear = _linear(batch, tokens, machine)
     experts = _experts(tokens, machine)
     attention = _attention(batch, decoding, machine)
+    parts = (
+        soft_max(*linear),
+        soft_max(*experts),
+        np.maximum(*attention),
+        _network(tokens, machine),
+    )
     return StepTime(
-        linear=soft_max(*linear),
-        experts=soft_max(*experts),
-        attention=np.maximum(*attention),
-        network=_network(tokens, machine),
-        overhead=_overhead(batch, machine),
+        linear=parts[0],
+        experts=parts[1],
+        attention=parts[2],
+        network=parts[3],
+        overhead=_overhead(batch, machine) + _launches(batch, sum(parts), machine),
         compute=linear[0] + experts[0] + attention[0],
         memory=linear[1] + experts[1] + attention[1],
     )
@@ -167,3 +173,9 @@ def _overhead(batch: Batch, machine: Machine) -> Floats:
     fixed = rate.step_overhead + rate.layer_overhead * machine.shard.layers
     each = rate.sequence_overhead + (rate.stream_overhead if machine.streaming else 0.0)
     return fixed + each * batch.sequences + rate.prefill_overhead * batch.prefill
+
+
+def _launches(batch: Batch, busy: Floats, machine: Machine) -> Floats:
+    """Return what the accelerator waits for the host in a step that no captured graph covers."""
+    launch = machine.rates.eager_overhead * machine.shard.layers
+    return np.where(batch.prefill > 0, np.maximum(launch - busy, 0.0), 0.0)
