@@ -14,7 +14,7 @@ from report_cases import SCENARIO, answer_with, full_answer
 from inferometer.cli.scenario import read_scenario
 from inferometer.cli.scenario_text import toml
 from inferometer.errors import ScenarioError
-from inferometer.report.numerals import HOUR, MILLION, dollars, milliseconds, number
+from inferometer.report.numerals import HOUR, MILLION, dollars, milliseconds
 from inferometer.report.page import render, write
 from inferometer.workload.shape import Shape
 
@@ -193,7 +193,7 @@ def test_figures_of_the_hardware_carry_value_and_source() -> None:
     text = words(render(answer))
     bandwidth = chip.memory_bandwidth / 1e9
     source = chip.sources.get("memory_bandwidth") or chip.sources[""]
-    assert f"memory_bandwidth {number(bandwidth, 4)} GB/s {source.source}" in text
+    assert f"memory_bandwidth {bandwidth:,.6g} GB/s {source.source}" in text
 
 
 def test_all_configurations_are_accounted_for() -> None:
@@ -224,6 +224,16 @@ def test_unpriced_is_never_zero() -> None:
     )
     assert "per hour unpriced" in text
     assert "allocation: all hours rented unpriced unpriced unpriced unpriced" in text
+
+
+def test_a_cheaper_api_is_said_in_the_answer() -> None:
+    answer = full_answer()
+    assert answer.plan.best.cost is not None
+    cheap = replace(answer.api[0], rate=answer.plan.best.cost / 2)
+    text = words(render(answer_with(api=(cheap,))))
+    assert "50 % less than this plan" in text
+    dear = replace(answer.api[0], rate=answer.plan.best.cost * 3)
+    assert "200 % more than this plan" in words(render(answer_with(api=(dear,))))
 
 
 def test_saving_over_today() -> None:

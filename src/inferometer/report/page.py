@@ -48,6 +48,7 @@ def _content(answer: Answer) -> Mapping[str, Any]:
         "best": best,
         "headline": sections.headline(answer),
         "keys": sections.keys(answer),
+        "against_api": sections.against_api(answer),
         "saving": sections.saving(answer),
         "comparison": sections.comparison(answer),
         "targets": sections.targets(answer),

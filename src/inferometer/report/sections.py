@@ -65,6 +65,21 @@ def _mtok(price: float | None) -> str:
     return dollars(None if price is None else price * MILLION)
 
 
+def against_api(answer: Answer) -> str:
+    """Return how the cheapest API compares, in words; "" if there is none or no price."""
+    cost = answer.plan.best.cost
+    if not answer.api or cost is None:
+        return ""
+    offer = answer.api[0]
+    row, part = offer.price, offer.rate / cost - 1
+    word = "more" if part >= 0 else "less"
+    return (
+        f"The same traffic at the cheapest API, {row.provider} ({row.tier}), costs "
+        f"{dollars(offer.rate * HOUR)} per hour, {_mtok(offer.blended)} per Mtok: "
+        f"{share(abs(part))} {word} than this plan. Its latencies are not known."
+    )
+
+
 def money(answer: Answer) -> Table:
     """Return the price of a million tokens by class on both bases, beside the cheapest API."""
     bill = answer.plan.best.bill

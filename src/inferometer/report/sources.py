@@ -7,7 +7,7 @@ from typing import Any
 from inferometer.catalog.source import Source
 from inferometer.plan.provenance import Fact
 from inferometer.report.answer import Answer
-from inferometer.report.numerals import HOUR, dollars, number
+from inferometer.report.numerals import HOUR, dollars
 from inferometer.report.table import Table, table
 from inferometer.units import Unit, convert, units_of
 
@@ -41,9 +41,10 @@ def _figures(name: str, record: Any) -> Iterator[tuple[str, ...]]:
 
 
 def _shown(value: float, unit: Unit | None) -> str:
+    """Return a stated figure as it was stated, without digits that nobody gave."""
     if unit is None:
-        return number(float(value), 4)
-    return f"{number(convert(value, unit), 4)} {unit.shown or unit.symbol}".removesuffix(" 1")
+        return f"{value:,.6g}"
+    return f"{convert(value, unit):,.6g} {unit.shown or unit.symbol}".removesuffix(" 1")
 
 
 def _provenance(source: Source | Fact) -> tuple[str, str, str]:
@@ -65,7 +66,7 @@ def _others(answer: Answer, facts: Iterator[Fact]) -> Iterator[tuple[str, ...]]:
 def _values(answer: Answer) -> Mapping[str, str]:
     """Return the values of records that hold one number, by record."""
     values = {
-        f"efficiency {key}": number(parameter.base)
+        f"efficiency {key}": f"{parameter.base:.6g}"
         for key, parameter in answer.efficiencies.items()
     }
     price = answer.plan.best.price

@@ -1,0 +1,45 @@
+"""`inferometer plan --report`: the file is written, repeats, and reads back as the question."""
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+
+from inferometer.cli.app import BAD_INPUT, INFEASIBLE, OK, run
+
+EXAMPLE = str(Path(__file__).parents[2] / "examples/azure_llama70b.toml")
+QUICK = ("--gpu", "h100-sxm", "--max-gpus", "16", "--format", "json")
+
+
+def test_plan_writes_a_report_that_repeats_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, again = tmp_path / "first.html", tmp_path / "again.html"
+    assert run(["plan", EXAMPLE, *QUICK, "--report", str(first)]) == OK
+    text = first.read_text(encoding="utf-8")
+    assert "Llama 3.1 70B" in text
+    scenario = re.search(r'aria-label="Resolved scenario"><code>(.*?)</code>', text, re.DOTALL)
+    assert scenario is not None
+    resolved = tmp_path / "scenario.toml"
+    resolved.write_text(html.unescape(scenario[1]), encoding="utf-8")
+    assert run(["plan", str(resolved), "--format", "json", "--report", str(again)]) == OK
+    assert again.read_bytes() == first.read_bytes()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_report_that_cannot_be_written_is_bad_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "missing" / "report.html"
+    assert run(["plan", EXAMPLE, *QUICK, "--report", str(file)]) == BAD_INPUT
+    said = capsys.readouterr()
+    assert str(file) in said.err
+    assert said.out == ""
+
+
+def test_no_report_of_no_plan(tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    command = ["plan", EXAMPLE, *QUICK, "--slo", "ttft p99 <= 1 us", "--report", str(file)]
+    assert run(command) == INFEASIBLE
+    assert not file.exists()
