@@ -37,7 +37,8 @@ class Shard:
         head_flop: FLOP per sampled token of the output head.
         head_bytes: Bytes of the output head.
         embedding_bytes: Bytes of the input embedding that are kept beside the head.
-        context_flop: FLOP per new token and visible token.
+        context_flop: FLOP per decoding token and visible token.
+        prefill_context_flop: The same for a prompt token (latent attention expands its keys there).
         kv_bytes: KV bytes per visible token.
         state_bytes: Recurrent state per sequence.
         state_flop: FLOP per token of recurrences.
@@ -58,6 +59,7 @@ class Shard:
     head_bytes: Floats  # [config]
     embedding_bytes: Floats  # [config]
     context_flop: Floats  # [reach, config]
+    prefill_context_flop: Floats  # [reach, config]
     kv_bytes: Floats  # [reach, config]
     state_bytes: Floats  # [config]
     state_flop: Floats  # [config]
@@ -98,6 +100,7 @@ def shard(candidates: Candidates) -> Shard:
         head_bytes=head_bytes,
         embedding_bytes=embedding,
         context_flop=_by_reach(groups, reaches, lambda g: g.context_flop / tensor),
+        prefill_context_flop=_by_reach(groups, reaches, lambda g: g.prefill_context_flop / tensor),
         kv_bytes=_by_reach(groups, reaches, lambda g: _kv_bytes(g, candidates, tensor)),
         state_bytes=_total(groups, lambda g: g.state_bytes) / tensor,
         state_flop=_total(groups, lambda g: g.state_flop) / tensor,
