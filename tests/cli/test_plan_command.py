@@ -95,6 +95,44 @@ def test_explain_ends_at_the_actual_price(
     assert steps[-1]["price_usd_per_mtok"] == pytest.approx(allocation)
     assert sum(step["added_usd_per_mtok"] for step in steps) == pytest.approx(allocation)
     assert all(step["added_usd_per_mtok"] >= 0 for step in steps)
+    assert all(step["formula"] for step in steps)
+    kinds = {fact["record"] for fact in found["sources"]}
+    for kind in {kind for step in steps for kind in step["rests_on"]} - {"slo", "workload"}:
+        assert any(record.startswith(kind) for record in kinds)
+
+
+def test_every_api_has_a_break_even_or_a_reason(
+    scenario: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer(capsys, "plan", scenario)
+    assert len(found["break_even"]) == len(found["api"]) > 0
+    for row in found["break_even"]:
+        assert (row["utilisation"] is None) == bool(row["never"])
+        assert (row["tokens_mtok_per_day"] is None) == bool(row["never"])
+        assert (row["saving_usd_per_h"] > 0) == (
+            row["api_usd_per_mtok"]
+            > found["plan"]["best"]["bill"]["allocation"]["blended_usd_per_mtok"]
+        )
+    assert [text.split(" (")[0] for text in found["break_even_formulas"]] == [
+        "pay for idle",
+        "perfect scale-down",
+    ]
+
+
+def test_predict_takes_step_and_memory_apart(
+    scenario: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside = answer(capsys, "predict", scenario)["anatomy"]
+    for kind in ("decode", "mixed"):
+        step = inside[kind]
+        parts = ("linear", "experts", "attention", "network", "overhead")
+        assert sum(step[f"{part}_ms"] for part in parts) == pytest.approx(step["total_ms"])
+        assert step["compute_ms"] > 0
+        assert step["memory_ms"] > 0
+    assert inside["mixed"]["total_ms"] > inside["decode"]["total_ms"]
+    uses = dict(inside["memory"])
+    assert sum(uses.values()) - uses["capacity_gb"] == pytest.approx(uses["capacity_gb"])
+    assert uses["weights_gb"] == pytest.approx(16.06, rel=0.02)  # 8.03e9 parameters in 16 bit
 
 
 def test_sensitivity_lists_every_assumption(

@@ -11,6 +11,7 @@ from inferometer.units import unit_of
 
 FOLDERS = ("catalog", "workload", "deployment", "outcome", "candidates", "account", "plan")
 DIMENSIONLESS = {
+    "Anatomy": {"sequences"},  # a count
     "Answer": {"active", "batch", "bits", "output_tokens", "parameters"},  # counts, in billions
     "Attention": {"extra_flop_per_token", "state_bytes_per_element"},  # per-element constants
     "Counts": {"arrived", "finished", "in_flight", "rejected", "timed_out"},

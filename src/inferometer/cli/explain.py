@@ -10,9 +10,10 @@ from inferometer.cli.scenario import Scenario
 from inferometer.deployment import Deployment
 from inferometer.errors import ScenarioError
 from inferometer.plan.option import stated
+from inferometer.plan.provenance import Fact
 from inferometer.plan.search import search
 from inferometer.plan.space import build
-from inferometer.plan.waterfall import waterfall
+from inferometer.plan.waterfall import Step, waterfall
 
 
 def explain(
@@ -50,8 +51,21 @@ def explain(
         {"step": s.name, "adds $/Mtok": s.added * 1e6, "$/Mtok": s.price * 1e6, "how": s.formula}
         for s in steps
     ])  # fmt: skip
-    rows = dict.fromkeys((fact.record, fact.source) for fact in inputs.sources_of(option))
-    show_rows("Sources", [{"record": record, "source": source} for record, source in rows])
+    show_rows("Sources of each step", _sources(steps, scenario, inputs.sources_of(option)))
+
+
+def _sources(
+    steps: tuple[Step, ...], scenario: Scenario, found: tuple[Fact, ...]
+) -> list[dict[str, str]]:
+    asked = scenario.trace or (scenario.workload.name if scenario.workload else "")
+    given = [("workload", f"the scenario: {asked}"), ("slo", "the scenario")]
+    rows = [*dict.fromkeys((fact.record, fact.source) for fact in found), *given]
+    return [
+        {"step": step.name, "record": record, "source": source}
+        for step in steps
+        for record, source in rows
+        if record.startswith(step.rests_on)
+    ]
 
 
 def _deployment(scenario: Scenario, stated_one: Stated) -> Deployment:

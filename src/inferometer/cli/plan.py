@@ -16,6 +16,7 @@ from inferometer.cli import inputs
 from inferometer.cli.options import Format, Many, Question, scenario_of
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.scenario import Scenario, overlaid, read_deployment
+from inferometer.plan.break_even import PAY_FOR_IDLE, SCALE_DOWN, BreakEven, break_even
 from inferometer.plan.comparison import Comparison, compare
 from inferometer.plan.infeasible import NoPlanError
 from inferometer.plan.option import Option, stated
@@ -24,7 +25,7 @@ from inferometer.plan.search import Plan, search
 from inferometer.plan.sensitivity import Case, Swing, tornado
 from inferometer.plan.space import build
 
-HOUR = 3600
+HOUR, DAY = 3600, 86400
 MILLION = 1e6
 
 
@@ -133,6 +134,8 @@ def _answer(
         "plan": found,
         "weights": [{"origin": item.origin, "quality": item.quality} for item in used],
         "api": api,
+        "break_even": [break_even(found.best, offer) for offer in api],
+        "break_even_formulas": (PAY_FOR_IDLE, SCALE_DOWN),
         "sensitivity": swings,
         "prices_at": inputs.instant(scenario.prices),
         "sources": inputs.sources_of(found.best),
@@ -179,6 +182,9 @@ def _tables(
     show_rows("Best of every accelerator", [_row(option) for option in found.alternatives])
     show_rows("Pareto front: cost, speed per user, energy", [_row(o) for o in found.front[:12]])
     show_rows("The same traffic from an API", [_api_row(offer) for offer in api[:5]])
+    even = [_even_row(break_even(found.best, offer)) for offer in api]
+    show_rows("Break-even of the plan against every API, at this mix of tokens", even)
+    show_rows("Formulas", [{"": text} for text in (PAY_FOR_IDLE, SCALE_DOWN) if even])
     if today is not None:
         show_rows("Today", [_row(today.current) | {"meets SLO": str(today.meets_slo)}])
         saving = None if today.saving is None else today.saving * HOUR
@@ -216,6 +222,27 @@ def _api_row(offer: ApiCost) -> dict[str, Any]:
         "$/h": offer.rate * HOUR,
         "$/Mtok": offer.blended * MILLION,
     }
+
+
+def _even_row(even: BreakEven) -> dict[str, Any]:
+    volumes = (even.tokens, even.tokens_of_one_replica, even.requests)
+    return {
+        "API": f"{even.provider} {even.model} {even.tier}",
+        "API $/Mtok": even.api * MILLION,
+        "pays from load": "never" if even.utilisation is None else even.utilisation,
+        "load now": even.now,
+        **{name: _daily(v) for name, v in zip(DAILY, volumes, strict=True)},
+        "scaled down": "pays" if even.pays_scaled_down else "never",
+        "saves $/h": None if even.saving is None else even.saving * HOUR,
+        "why never": even.never,
+    }
+
+
+DAILY = ("tok/day", "of one replica", "requests/day")
+
+
+def _daily(rate: float | None) -> float | None:
+    return None if rate is None else rate * DAY
 
 
 def _swing_row(swing: Swing) -> dict[str, Any]:

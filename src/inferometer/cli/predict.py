@@ -1,13 +1,16 @@
 """`inferometer predict`: what one stated deployment does under a workload, and what it costs."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from inferometer.candidates import one
+from inferometer.catalog.efficiency import efficiencies
 from inferometer.cli import inputs
 from inferometer.cli.options import Format, Question, Stated, deployment_spec, scenario_of
 from inferometer.cli.result import show_json, show_rows
 from inferometer.outcome import Latency
+from inferometer.plan.anatomy import Anatomy, StepParts, anatomy
 from inferometer.plan.option import Option, stated
 
 
@@ -35,10 +38,34 @@ def predict(
     inputs.require_fit(built, prediction)
     price = inputs.price_of(built.accelerator.key, scenario.prices)
     option = stated(built, price, prediction, slo, inputs.site_of(scenario))
+    inside = anatomy(built, shape, efficiencies())
     if format == "json":
-        show_json({"option": option, "sources": inputs.sources_of(option), "scenario": scenario})
+        answer = {"option": option, "anatomy": inside, "sources": inputs.sources_of(option)}
+        show_json(answer | {"scenario": scenario})
     else:
         _tables(option)
+        _inside(inside)
+
+
+def _inside(inside: Anatomy) -> None:
+    """Print where the time of a step and the memory of an accelerator go."""
+    kinds = {"decode alone": inside.decode, f"with {inside.chunk:.0f} prompt tokens": inside.mixed}
+    shares = (1 - inside.share_mixed, inside.share_mixed)
+    show_rows(f"Parts of a step with {inside.sequences:.3g} sequences, ms", [
+        {"step": name, "share of steps": share} | _milliseconds(step)
+        for (name, step), share in zip(kinds.items(), shares, strict=True)
+    ])  # fmt: skip
+    memory = {field.name: getattr(inside.memory, field.name) for field in fields(inside.memory)}
+    show_rows("Memory of one accelerator", [
+        {"use": name, "GB": size / 1e9, "share": size / inside.memory.capacity}
+        for name, size in memory.items()
+    ])  # fmt: skip
+
+
+def _milliseconds(step: StepParts) -> dict[str, float]:
+    named = {field.name: getattr(step, field.name) * 1e3 for field in fields(step)}
+    sides = {"compute": "compute side", "memory": "memory side"}
+    return {sides.get(name, name): value for name, value in named.items()}
 
 
 def _tables(option: Option) -> None:

@@ -23,12 +23,25 @@ class Step:
         price: Dollars per token (input and output) once it is counted in.
         added: What it adds over the step before.
         formula: How `price` is made.
+        rests_on: Kinds of records that come in with this step, as `plan.provenance` names them,
+            beside "workload" and "slo" of the scenario.
     """
 
     name: str
     price: UsdPerToken
     added: UsdPerToken
     formula: str
+    rests_on: tuple[str, ...] = ()
+
+
+NEEDS = (
+    ("price", "accelerator", "node", "model", "number format"),
+    ("efficiency", "engine"),
+    ("slo", "workload"),
+    ("workload",),
+    ("workload",),
+)
+"""What each step adds to what the ones before rest on."""
 
 
 def waterfall(
@@ -72,8 +85,8 @@ def waterfall(
     prices = [cost / (rate * tokens) for _, rate, _ in rates]
     before = [0.0, *prices[:-1]]
     return tuple(
-        Step(name=name, price=price, added=price - last, formula=formula)
-        for (name, _, formula), price, last in zip(rates, prices, before, strict=True)
+        Step(name=name, price=price, added=price - last, formula=formula, rests_on=needs)
+        for (name, _, formula), price, last, needs in zip(rates, prices, before, NEEDS, strict=True)
     )
 
 
