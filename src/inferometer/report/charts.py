@@ -20,7 +20,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLoca
 
 from inferometer.errors import ScenarioError
 
-INK, MUTED, GRID, PAPER = "#1c2024", "#60666d", "#dfe2e6", "#fefefd"
+INK, MUTED, GRID = "#1c2024", "#60666d", "#dfe2e6"
 SERIES = (
     "#0b6bab", "#c84e00", "#0a8f68", "#a6457f", "#8f6a00", "#2f9bd6", "#6b4fb0", "#5f7d1e",
 )  # fmt: skip
@@ -30,7 +30,6 @@ THEME: Mapping[str, str] = {
     INK: "var(--ink)",
     MUTED: "var(--muted)",
     GRID: "var(--grid)",
-    PAPER: "var(--card)",
     **{colour: f"var(--series-{place})" for place, colour in enumerate(SERIES)},
 }
 """Name in the page's style sheet of each colour above."""

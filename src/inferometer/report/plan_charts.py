@@ -7,11 +7,13 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from inferometer.plan.pareto import front
-from inferometer.report.charts import GRID, INK, MARKERS, MUTED, PAPER, SERIES, canvas, plain_log
+from inferometer.report.charts import GRID, INK, MARKERS, MUTED, SERIES, canvas, plain_log
 from inferometer.report.numerals import dollars
 
+Floats = NDArray[np.float64]
 LOUD = len(SERIES)
 """Groups with a colour of their own; the rest share a quiet one."""
 
@@ -52,7 +54,7 @@ def fronts(groups: Groups, chosen: Spot, labels: Labels, *, high: bool) -> Figur
     axes.set(xscale="log", yscale="log", xlabel=labels.x, ylabel=labels.y)
     plain_log(axes.xaxis)
     plain_log(axes.yaxis)
-    _mark(axes, chosen, labels.chosen, above=high)
+    _mark(axes, chosen, labels.chosen)
     figure.legend(*_legend(axes), loc="outside right upper", frameon=False, labelcolor=INK)
     return figure
 
@@ -83,16 +85,44 @@ def _draw_group(axes: Axes, name: str, spots: Sequence[Spot], place: int) -> Non
     axes.plot(x, y, ".-", label=label, color=MUTED, alpha=0.45, linewidth=0.8, zorder=2)
 
 
-def _mark(axes: Axes, spot: Spot, text: str, *, above: bool) -> None:
+SIDES = {
+    (0, 1): ("center", "bottom"), (0, -1): ("center", "top"),
+    (-1, 0): ("right", "center"), (1, 0): ("left", "center"),
+}  # fmt: skip
+"""Where the word beside the ring may stand, and how it is then aligned."""
+
+
+def _mark(axes: Axes, spot: Spot, text: str) -> None:
     """Ring the chosen deployment, say so beside it, and say more where no curve can be."""
     axes.scatter([spot.x], [spot.y], s=170, facecolors="none", edgecolors=INK, lw=1.8, zorder=6)
+    side = _clearest_side(axes, spot)
+    across, up = SIDES[side]
     axes.annotate(
-        "the plan", spot, xytext=(0, 11 if above else -11), textcoords="offset points",
-        ha="center", va="bottom" if above else "top", color=INK, fontsize=10.5,
-        fontweight="bold", zorder=7,
-        bbox={"boxstyle": "round,pad=0.15", "facecolor": PAPER, "edgecolor": "none"},
+        "the plan", spot, xytext=(11 * side[0], 11 * side[1]), textcoords="offset points",
+        ha=across, va=up, color=INK, fontsize=10.5, fontweight="bold", zorder=7,
     )  # fmt: skip
     axes.set_title(text, loc="left", color=INK, fontsize=10.5, pad=10)
+
+
+def _clearest_side(axes: Axes, spot: Spot) -> tuple[int, int]:
+    """Return the side of the ring on which a word is farthest from every curve."""
+    curves = [axes.transData.transform(np.asarray(line.get_xydata())) for line in axes.get_lines()]
+    dense = np.concatenate([_filled(curve) for curve in curves])
+    centre = axes.transData.transform(spot)
+
+    def clearance(side: tuple[int, int]) -> float:
+        word = centre + np.array([55.0 * side[0], 26.0 * side[1]])  # pixels at 100 dpi
+        apart = np.abs(dense - word) / (32.0, 10.0)  # half its width and height
+        return float(apart.max(axis=1).min())
+
+    return max(SIDES, key=clearance)
+
+
+def _filled(curve: Floats) -> Floats:
+    """Return points along a curve [point, xy], close enough to show where it passes."""
+    places = np.linspace(0, len(curve) - 1, 20 * len(curve))
+    known = np.arange(len(curve))
+    return np.column_stack([np.interp(places, known, curve[:, axis]) for axis in (0, 1)])
 
 
 def _legend(axes: Axes) -> tuple[list[Artist], list[str]]:

@@ -198,7 +198,7 @@ def offers(answer: Answer) -> Table:
         (
             row.provider, row.model, row.tier, number(offer.rate * HOUR),
             number(offer.blended * MILLION), number(row.input * MILLION),
-            "" if row.cached is None else number(row.cached * MILLION),
+            "as input" if row.cached is None else number(row.cached * MILLION),
             number(row.output * MILLION), row.source.source, row.source.as_of.isoformat(),
             str(row.source.evidence),
         )
