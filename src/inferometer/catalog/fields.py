@@ -104,7 +104,7 @@ class Fields:
         Raises:
             CatalogError: missing, none, or more than any model has.
         """
-        count = self.whole("num_hidden_layers", "n_layers", "n_layer")
+        count = self.whole("num_hidden_layers", "n_layers", "n_layer", "num_layers")
         if count > MAX_LAYERS:
             raise self.fault("num_hidden_layers", f"{count} is more than {MAX_LAYERS}")
         return count

@@ -1,0 +1,1 @@
+"""Families of models: how the fields of a config.json describe one layer, by `model_type`."""
