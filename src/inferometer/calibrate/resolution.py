@@ -1,5 +1,6 @@
 """Names in a row of measurements -> catalogue records, and the layout that its numbers imply."""
 
+import functools
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -42,10 +43,14 @@ def accelerator(row: Row) -> Accelerator:
     Raises:
         CatalogError: neither is known.
     """
+    return _accelerator(row.gpu, row.cells.get("gpu_raw", ""))
+
+
+@functools.cache
+def _accelerator(name: str, raw: str) -> Accelerator:
     try:
-        return tables.accelerator(row.gpu)
+        return tables.accelerator(name)
     except CatalogError:
-        raw = row.cells.get("gpu_raw", "")
         if not raw:
             raise
         return tables.accelerator(raw)
@@ -63,9 +68,10 @@ def engine(row: Row) -> Engine:
     date = _month(row.cells.get("measured_date", ""))
     if not date and row.layout == "steps_static":
         date = "2024-01"  # MuxServe's measurements, published in April 2024
-    return tables.engine(old if old and date and date < until else key)
+    return tables.engines()[old if old and date and date < until else key]
 
 
+@functools.cache
 def _engine_key(name: str) -> str:
     text = name.lower()
     for record in tables.engines().values():
@@ -91,7 +97,7 @@ def precision(row: Row, model: Model) -> Precision:
     stated = note.get("gemm") or row.cells.get("precision", "") or _of_checkpoint(row.model)
     linear = _format(stated)
     if row.source.startswith("mlperf") and linear.key == "bf16" and accelerator(row).peak_fp8:
-        linear = tables.number_format("fp8")  # the declared 16 bit is not what vendors ran
+        linear = tables.formats()["fp8"]  # the declared 16 bit is not what vendors ran
     experts = _format(note["moe"]) if note.get("moe") else linear
     own = _own_formats(model)
     if own is not None and linear.key in {own[1].key, "nvfp4", "bf16", "fp8"}:
@@ -99,7 +105,7 @@ def precision(row: Row, model: Model) -> Precision:
     elif linear.key == "nvfp4" and any(
         layer.attention.kind == AttentionKind.LATENT for layer in model.layers
     ):
-        linear = tables.number_format("bf16")
+        linear = tables.formats()["bf16"]
     return Precision(linear=linear, experts=experts, kv=_kv_format(row, linear, experts))
 
 
@@ -107,12 +113,13 @@ def _note(row: Row) -> str:
     return row.cells.get("note", "").replace(" ", "")
 
 
+@functools.cache
 def _format(name: str) -> NumberFormat:
     text = name.strip().lower()
     if text in _FORMATS:
         return tables.number_format(_FORMATS[text])
     if not text:
-        return tables.number_format("bf16")
+        return tables.formats()["bf16"]
     return tables.number_format(text)
 
 
@@ -145,7 +152,7 @@ def _kv_format(row: Row, linear: NumberFormat, experts: NumberFormat) -> NumberF
         return _format(stated)
     narrow = {linear.key, experts.key} & {"fp8", "nvfp4"}
     own = (engine(row).key.startswith("trtllm") or "inferencex" in row.source) and narrow
-    return tables.number_format("fp8" if own else "bf16")
+    return tables.formats()["fp8" if own else "bf16"]
 
 
 def deployment(

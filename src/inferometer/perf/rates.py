@@ -33,6 +33,8 @@ class Rates(NamedTuple):
         exchange_latency: s per all-to-all.
         step_overhead: s per step (scheduling, sampling, launch of the step).
         layer_overhead: s per layer and step (kernel launches and their gaps).
+        expert_overhead: s per layer with routed experts and step (routing, permutation, quantising
+            and launching the experts' products), beside `layer_overhead`.
         eager_overhead: s per layer that the host needs to launch a step with prompt tokens, which
             no captured graph covers; hidden behind the accelerator where that is slower.
         sequence_overhead: s per running sequence and step.
@@ -58,6 +60,7 @@ class Rates(NamedTuple):
     exchange_latency: Floats
     step_overhead: Floats
     layer_overhead: Floats
+    expert_overhead: Floats
     eager_overhead: Floats
     sequence_overhead: Floats
     stream_overhead: Floats
@@ -132,7 +135,9 @@ def factor_keys(
     Precision counts by the format of what the parameter is about: routed experts, KV cache, or
     the dense layers.
     """
-    part = {"expert_compute": precision.experts, "expert_bandwidth": precision.experts}
+    part = dict.fromkeys(
+        ("expert_compute", "expert_bandwidth", "expert_overhead"), precision.experts
+    )
     part["kv_bandwidth"] = precision.kv
     keys = {
         "architecture": (accelerator.architecture,),
@@ -155,6 +160,7 @@ REFINED_BY: Mapping[str, tuple[str, ...]] = {
     "reduction_rank_latency": ("link",),
     "step_overhead": ("engine", "model"),
     "layer_overhead": ("architecture", "engine", "format", "model"),
+    "expert_overhead": ("architecture", "engine", "format"),
     "eager_overhead": ("engine", "model"),
     "sequence_overhead": ("engine", "model"),
     "stream_overhead": ("engine",),

@@ -151,7 +151,7 @@ def _experts(tokens: Floats, machine: Machine) -> tuple[Floats, Floats]:
 def _attention(batch: Batch, decoding: Floats, machine: Machine) -> tuple[Floats, Floats]:
     work, rate = machine.shard, machine.rates
     decode = (work.context_flop * batch.context).sum(axis=0) * decoding
-    prefill = (work.context_flop * batch.prefill_context).sum(axis=0) * batch.prefill
+    prefill = (work.prefill_context_flop * batch.prefill_context).sum(axis=0) * batch.prefill
     read = (work.kv_bytes * batch.context).sum(axis=0) * batch.sequences
     written = work.kv_bytes.sum(axis=0) * (decoding + batch.prefill)
     return (decode + prefill) / rate.attention_compute, (read + written) / rate.kv_bandwidth
@@ -171,6 +171,7 @@ def _network(tokens: Floats, machine: Machine) -> Floats:
 def _overhead(batch: Batch, machine: Machine) -> Floats:
     rate = machine.rates
     fixed = rate.step_overhead + rate.layer_overhead * machine.shard.layers
+    fixed = fixed + rate.expert_overhead * machine.shard.moe_layers
     each = rate.sequence_overhead + (rate.stream_overhead if machine.streaming else 0.0)
     return fixed + each * batch.sequences + rate.prefill_overhead * batch.prefill
 
