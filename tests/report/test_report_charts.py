@@ -65,6 +65,18 @@ def test_the_front_turns_over_where_low_is_good() -> None:
     assert best_of(GROUPS, high=True) == [Spot(20.0, 200.0), Spot(50.0, 80.0), Spot(100.0, 10.0)]
 
 
+def test_the_mark_stands_where_no_curve_passes() -> None:
+    rising = {"a": [Spot(10.0, 1.0), Spot(100.0, 100.0)], "b": [Spot(5.0, 50.0), Spot(5.0, 60.0)]}
+    figure = fronts(rising, Spot(10.0, 1.0), LABELS, high=False)
+    (mark,) = axes_of(figure).texts
+    figure.draw_without_rendering()
+    box = mark.get_window_extent()
+    for line in axes_of(figure).get_lines():
+        points = axes_of(figure).transData.transform(np.asarray(line.get_xydata(), float))
+        assert not any(box.contains(x, y) for x, y in points)
+    assert (mark.get_ha(), mark.get_va()) != ("left", "bottom")
+
+
 def test_groups_beyond_the_colours_share_a_quiet_one() -> None:
     many = {f"chip {n}": [Spot(10.0 + n, 100.0 - n), Spot(20.0 + n, 50.0 - n)] for n in range(12)}
     figure = fronts(many, Spot(10.0, 100.0), LABELS, high=True)

@@ -54,8 +54,10 @@ def fronts(groups: Groups, chosen: Spot, labels: Labels, *, high: bool) -> Figur
     axes.set(xscale="log", yscale="log", xlabel=labels.x, ylabel=labels.y)
     plain_log(axes.xaxis)
     plain_log(axes.yaxis)
-    _mark(axes, chosen, labels.chosen)
+    axes.set_title(labels.chosen, loc="left", color=INK, fontsize=10.5, pad=10)
     figure.legend(*_legend(axes), loc="outside right upper", frameon=False, labelcolor=INK)
+    figure.draw_without_rendering()  # settles the layout, on which the mark's place depends
+    _mark(axes, chosen)
     return figure
 
 
@@ -88,12 +90,14 @@ def _draw_group(axes: Axes, name: str, spots: Sequence[Spot], place: int) -> Non
 SIDES = {
     (0, 1): ("center", "bottom"), (0, -1): ("center", "top"),
     (-1, 0): ("right", "center"), (1, 0): ("left", "center"),
+    (-1, 1): ("right", "bottom"), (-1, -1): ("right", "top"),
+    (1, 1): ("left", "bottom"), (1, -1): ("left", "top"),
 }  # fmt: skip
 """Where the word beside the ring may stand, and how it is then aligned."""
 
 
-def _mark(axes: Axes, spot: Spot, text: str) -> None:
-    """Ring the chosen deployment, say so beside it, and say more where no curve can be."""
+def _mark(axes: Axes, spot: Spot) -> None:
+    """Ring the chosen deployment and say so beside it."""
     axes.scatter([spot.x], [spot.y], s=170, facecolors="none", edgecolors=INK, lw=1.8, zorder=6)
     side = _clearest_side(axes, spot)
     across, up = SIDES[side]
@@ -101,7 +105,6 @@ def _mark(axes: Axes, spot: Spot, text: str) -> None:
         "the plan", spot, xytext=(11 * side[0], 11 * side[1]), textcoords="offset points",
         ha=across, va=up, color=INK, fontsize=10.5, fontweight="bold", zorder=7,
     )  # fmt: skip
-    axes.set_title(text, loc="left", color=INK, fontsize=10.5, pad=10)
 
 
 def _clearest_side(axes: Axes, spot: Spot) -> tuple[int, int]:
@@ -111,8 +114,8 @@ def _clearest_side(axes: Axes, spot: Spot) -> tuple[int, int]:
     centre = axes.transData.transform(spot)
 
     def clearance(side: tuple[int, int]) -> float:
-        word = centre + np.array([55.0 * side[0], 26.0 * side[1]])  # pixels at 100 dpi
-        apart = np.abs(dense - word) / (32.0, 10.0)  # half its width and height
+        word = centre + np.array([48.0 * side[0], 23.0 * side[1]])  # pixels at 100 dpi
+        apart = np.abs(dense - word) / (36.0, 12.0)  # half its width and height
         return float(apart.max(axis=1).min())
 
     return max(SIDES, key=clearance)
