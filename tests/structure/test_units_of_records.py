@@ -25,7 +25,8 @@ DIMENSIONLESS = {
     "NumberFormat": {"bytes_per_element"},
     "Outcome": {"batch"},
     "Ownership": {"pue", "staff", "years"},
-    "Parameter": {"base", "high", "low"},  # the unit depends on the parameter
+    "Parameter": {"base", "high", "low", "prior"},  # the unit depends on the parameter
+    "Residual": {"high", "low"},  # natural logarithms of ratios
     "SessionSpec": {"turns"},
     "Shape": {"burstiness", "requests"},
     "Tariff": {"pue"},
