@@ -15,9 +15,9 @@ from inferometer.perf.rates import Rates, factor_keys, scales
 SPREAD: Mapping[str, float] = {
     "base": 0.7,
     "architecture": 0.35,
-    "accelerator": 0.15,
-    "engine": 0.35,
-    "format": 0.3,
+    "accelerator": 0.2,
+    "engine": 0.6,
+    "format": 0.4,
     "model": 0.3,
     "link": 0.4,
 }

@@ -40,6 +40,8 @@ class Rates(NamedTuple):
         sequence_overhead: s per running sequence and step.
         stream_overhead: s per running sequence and step where tokens are streamed to clients.
         prefill_overhead: s per prefill token.
+        routing_spread: Share of further tokens of a step that choose their experts as if alone:
+            tokens of one text choose alike.
         imbalance: Load of the busiest expert rank over the mean, at least 1.
         request_overhead: s per request outside the engine's steps (HTTP, tokeniser, first chunk).
         handover_latency: s per request from a prefill pool to a decode pool, beside its KV bytes.
@@ -65,6 +67,7 @@ class Rates(NamedTuple):
     sequence_overhead: Floats
     stream_overhead: Floats
     prefill_overhead: Floats
+    routing_spread: Floats
     imbalance: Floats
     request_overhead: Floats
     handover_latency: Floats
@@ -165,6 +168,7 @@ REFINED_BY: Mapping[str, tuple[str, ...]] = {
     "sequence_overhead": ("engine", "model"),
     "stream_overhead": ("engine",),
     "prefill_overhead": ("engine",),
+    "routing_spread": (),
     "imbalance": ("engine",),
     "request_overhead": ("engine",),
     "handover_latency": ("engine",),

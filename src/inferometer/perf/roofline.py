@@ -143,7 +143,8 @@ def _experts(tokens: Floats, machine: Machine) -> tuple[Floats, Floats]:
     work, rate = machine.shard, machine.rates
     everywhere = tokens * machine.candidates.data
     spread = np.where(machine.candidates.expert, rate.imbalance, 1.0)
-    touched = coverage(everywhere, work.experts, work.experts_active)
+    alone = np.minimum(everywhere, 1.0) + np.maximum(everywhere - 1, 0.0) * rate.routing_spread
+    touched = coverage(alone, work.experts, work.experts_active)
     flop = tokens * work.expert_flop * spread
     return flop / rate.expert_compute, work.expert_bytes * touched / rate.expert_bandwidth
 
