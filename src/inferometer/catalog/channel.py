@@ -30,7 +30,8 @@ def experts(
         CatalogError: a token visits more experts than there are.
     """
     count = c.whole("n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts")
-    active = c.whole("num_experts_per_tok", "num_experts_per_token", "experts_per_token", "moe_k")
+    chosen = ("num_experts_per_tok", "num_experts_per_token", "experts_per_token", "moe_k")
+    active = c.whole(*chosen, "top_k_experts")
     if active > count:
         raise c.fault("num_experts_per_tok", f"{active} is more than the {count} experts")
     hidden = hidden_of(c)

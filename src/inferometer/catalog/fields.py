@@ -104,7 +104,10 @@ class Fields:
         Raises:
             CatalogError: missing, none, or more than any model has.
         """
-        count = self.whole("num_hidden_layers", "n_layers", "n_layer", "num_layers")
+        kinds = self.raw.get("layers_block_type")
+        listed = len(kinds) if isinstance(kinds, list) else None
+        names = ("num_hidden_layers", "n_layers", "n_layer", "num_layers")
+        count = self.whole(*names, default=listed)
         if count > MAX_LAYERS:
             raise self.fault("num_hidden_layers", f"{count} is more than {MAX_LAYERS}")
         return count

@@ -9,7 +9,7 @@ from typing import Any
 
 from inferometer.catalog.architecture import Model, grouped_layers
 from inferometer.catalog.families import dense, early, hybrid, mixture
-from inferometer.catalog.families.family import Family
+from inferometer.catalog.families.family import SHAPING, Family
 from inferometer.catalog.fields import Fields
 from inferometer.catalog.load import shipped
 from inferometer.catalog.mixing import hidden_of
@@ -76,6 +76,9 @@ def _model(outer: Fields, name: str) -> Model:
     family = FAMILIES.get(kind) if isinstance(kind, str) else None
     if family is None:
         raise c.fault("model_type", f"unknown architecture {kind!r:.60}; known: {_known()}")
+    for field in sorted(SHAPING - family.reads):
+        if c.raw.get(field):
+            raise c.fault(field, f"given, but not known of {kind}")
     layers = c.layers()
     tied = outer.flag("tie_word_embeddings", default=family.tied)
     return Model(
@@ -88,7 +91,7 @@ def _model(outer: Fields, name: str) -> Model:
         max_context=_context(c, family),
         layers=grouped_layers(family.block(c, i, layers) for i in range(layers)),
         extra_weights=family.outside(c),
-        checkpoints=(checkpoint(outer, name),),
+        checkpoints=(checkpoint(outer, c, name),),
     )
 
 

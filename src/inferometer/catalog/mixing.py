@@ -14,6 +14,7 @@ def grouped(  # noqa: PLR0913 - the traits in which families differ, all by name
     sinks: bool = False,
     head_dim: int | None = None,
     kv_heads: int | None = None,
+    value_dim: int | None = None,
 ) -> Attention:
     """Return softmax attention with grouped keys and values.
 
@@ -26,6 +27,7 @@ def grouped(  # noqa: PLR0913 - the traits in which families differ, all by name
         sinks: Whether each head has a learned sink.
         head_dim: Width of a head if it is not the model's.
         kv_heads: KV heads if they are not the model's.
+        value_dim: Width of a value head if it is not that of a key head.
     """
     heads = heads_of(c)
     groups = kv_heads or kv_heads_of(c)
@@ -33,14 +35,15 @@ def grouped(  # noqa: PLR0913 - the traits in which families differ, all by name
         raise c.fault("num_key_value_heads", f"{groups} does not divide {heads} query heads")
     width = head_dim or head_dim_of(c)
     query, keys = heads * width, groups * width
-    biases = {"none": 0, "qkv": query + 2 * keys, "all": query + 2 * keys + hidden_of(c)}[bias]
+    biased = query + keys + groups * (value_dim or width)
+    biases = {"none": 0, "qkv": biased, "all": biased + hidden_of(c)}[bias]
     norms = {"none": 0, "head": 2 * width, "full": query + keys}[qk_norm]
     return Attention(
         kind=AttentionKind.FULL if window is None else AttentionKind.WINDOW,
         query_heads=heads,
         kv_heads=groups,
         head_dim=width,
-        value_dim=width,
+        value_dim=value_dim or width,
         window=window,
         extra_weights=biases + norms + gate * hidden_of(c) * query + sinks * heads,
     )

@@ -77,8 +77,12 @@ def _shipped() -> tuple[AcceleratorPrice, ...]:
     return read_csv(shipped("prices/accelerators.csv"), AcceleratorPrice)
 
 
-def accelerator_prices(overlay: Path | None = None) -> tuple[AcceleratorPrice, ...]:
+def accelerator_prices(
+    overlay: Path | None = None, catalog: Path | None = None
+) -> tuple[AcceleratorPrice, ...]:
     """Return all price rows, those of the CSV file `overlay` after the shipped ones.
+
+    Its accelerators may also be records of the overlay `catalog`.
 
     Raises:
         CatalogError: the overlay is at fault, or names an accelerator without a record.
@@ -86,7 +90,7 @@ def accelerator_prices(overlay: Path | None = None) -> tuple[AcceleratorPrice, .
     if overlay is None:
         return _shipped()
     own = read_csv(overlay, AcceleratorPrice)
-    unknown = sorted({row.accelerator for row in own} - accelerators().keys())
+    unknown = sorted({row.accelerator for row in own} - accelerators(catalog).keys())
     if unknown:
         raise CatalogError(f"{overlay}: accelerator: no record has the key {', '.join(unknown)}")
     return _shipped() + own

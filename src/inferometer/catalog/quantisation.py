@@ -1,38 +1,60 @@
 """Number formats of a checkpoint from its quantisation fields: an unknown method is an error."""
 
-from collections.abc import Mapping
-
 from inferometer.catalog.architecture import Checkpoint
 from inferometer.catalog.fields import Fields
 
-_METHODS = {"fp8": "fp8", "fbgemm_fp8": "fp8"}
+_METHODS = {"mxfp4": "mxfp4", "fp8": "fp8", "fbgemm_fp8": "fp8"}
 _ALGORITHMS = {"FP8": "fp8", "FP8_PB_WO": "fp8", "NVFP4": "nvfp4", "W4A16_AWQ": "int4"}
 _KV = {"FP8": "fp8", "NVFP4": "nvfp4"}
-_FLOATS = {8: "fp8", 4: "nvfp4"}
+_FLOATS = {(8, None): "fp8", (4, 16): "nvfp4", (4, 32): "mxfp4", (8, 128): "fp8"}
 _INTEGERS = {8: "int8", 4: "int4"}
 
 
-def checkpoint(c: Fields, name: str) -> Checkpoint:
+def checkpoint(outer: Fields, inner: Fields, name: str) -> Checkpoint:
     """Return the checkpoint that a config.json comes with.
 
     Args:
-        c: Its fields; a modelopt side file lies under "hf_quant_config".
+        outer: Its fields; a modelopt side file lies under "hf_quant_config".
+        inner: Fields of its language part, which may hold the quantisation instead.
         name: Repository.
 
     Raises:
         CatalogError: the method of quantisation is unknown.
     """
-    if c.has("hf_quant_config"):
-        return _modelopt(c.nested("hf_quant_config").nested("quantization"), name)
+    if outer.has("hf_quant_config"):
+        return _modelopt(outer.nested("hf_quant_config").nested("quantization"), name)
+    c = outer if outer.has("quantization_config") else inner
     if not c.has("quantization_config"):
         return Checkpoint(name=name, linear="bf16")
     q = c.nested("quantization_config")
     method = q.raw.get("quant_method")
     if q.has("quant_algo"):
         return _modelopt(q, name)
-    if method == "mxfp4":  # gpt-oss: only the routed experts are quantised
-        return Checkpoint(name=name, linear="bf16", experts="mxfp4")
-    return Checkpoint(name=name, linear=_format(q, method))
+    if _only_experts(q):
+        return Checkpoint(name=name, linear="bf16", experts=_format(q, method), kv=_scheme(q))
+    return Checkpoint(name=name, linear=_format(q, method), kv=_scheme(q))
+
+
+def _only_experts(q: Fields) -> bool:
+    """Return whether only the routed experts are quantised.
+
+    So in gpt-oss, and where patterns leave out attention and shared experts.
+    """
+    if q.raw.get("quant_method") == "mxfp4":
+        return True
+    ignored = q.raw.get("ignore")
+    text = " ".join(str(item) for item in ignored) if isinstance(ignored, list) else ""
+    return all(f"re:.*{part}.*" in text for part in ("self_attn", "shared_experts"))
+
+
+def _scheme(q: Fields) -> str:
+    """Return the format that the checkpoint asks for its KV cache, "" if none."""
+    if not q.has("kv_cache_scheme"):
+        return ""
+    scheme = q.nested("kv_cache_scheme")
+    if scheme.raw.get("type") != "float" or scheme.whole("num_bits") != 8:
+        raise scheme.fault("num_bits", "8 bits of type float are known")
+    return "fp8"
 
 
 def _format(q: Fields, method: object) -> str:
@@ -59,7 +81,7 @@ def _modelopt(q: Fields, name: str) -> Checkpoint:
         raise q.fault("quant_algo", f"unknown algorithm {algorithm!r:.60}")
     if kv is not None and kv not in _KV:
         raise q.fault("kv_cache_quant_algo", f"unknown algorithm {kv!r:.60}")
-    return Checkpoint(name=name, linear=_ALGORITHMS[algorithm], kv=_KV[kv] if kv else "")
+    return Checkpoint(name=name, linear=_ALGORITHMS[algorithm], kv=_KV[kv] if kv else _scheme(q))
 
 
 def _groups(q: Fields) -> str:
@@ -77,9 +99,13 @@ def _groups(q: Fields) -> str:
 def _group(group: Fields) -> str:
     weights = group.nested("weights")
     bits, kind = weights.whole("num_bits"), weights.raw.get("type")
-    known: Mapping[int, str] = {"float": _FLOATS, "int": _INTEGERS}.get(str(kind), {})
-    if bits not in known:
+    if kind == "float":
+        size = weights.whole("group_size") if weights.has("group_size") else None
+        found = _FLOATS.get((bits, size))
+    else:
+        found = _INTEGERS.get(bits) if kind == "int" else None
+    if found is None:
         raise weights.fault("num_bits", f"{bits} bits of type {kind!r:.20} is not known")
-    if kind == "int" and bits == 8 and not group.has("input_activations"):
+    if found == "int8" and not group.has("input_activations"):
         return "w8a16"
-    return known[bits]
+    return found

@@ -21,6 +21,15 @@ def final_layer_norm(c: Fields) -> int:
     return 2 * hidden_of(c)
 
 
+SHAPING = frozenset((
+    "attn_res_block_size", "cla_share_factor", "compress_ratios", "global_head_dim",
+        "hidden_size_per_layer_input", "kv_sharing_layers", "moe_latent_size",
+    "num_kv_shared_layers", "routed_expert_hidden_size", "swa_num_key_value_heads",
+    "use_double_wide_mlp", "zero_expert_num",
+))  # fmt: skip
+"""Fields that change the shape of layers; a family that does not read one given is refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """How to read one `model_type`.
@@ -31,9 +40,11 @@ class Family:
             (the default of the family's configuration class in transformers 5.23.0).
         outside: Weights outside layers and embeddings.
         context: Longest context if the family's files do not say; None makes it an error.
+        reads: Fields of `SHAPING` that the reader of layers takes into account.
     """
 
     block: LayerReader
     tied: bool = False
     outside: Callable[[Fields], int] = final_norm
     context: int | None = None
+    reads: frozenset[str] = frozenset()

@@ -45,16 +45,24 @@ def _qwen3_next(c: Fields, i: int, layers: int) -> Block:
 
 
 def _nemotron_h(c: Fields, i: int, layers: int) -> Block:
-    pattern = c.raw.get("hybrid_override_pattern")
-    if not isinstance(pattern, str) or len(pattern) != layers or set(pattern) - set("M*-E"):
-        raise c.fault("hybrid_override_pattern", f"{layers} letters of M, *, - and E are wanted")
-    norm = hidden_of(c)
+    kind, norm = _nemotron_kinds(c, layers)[i], hidden_of(c)
     return {
-        "M": lambda: (mamba2(c), _IDLE, norm),
-        "*": lambda: (grouped(c), _IDLE, norm),
-        "-": lambda: (_NOTHING, dense(c, matrices=PLAIN), norm),
-        "E": lambda: (_NOTHING, _nemotron_experts(c), norm),
-    }[pattern[i]]()
+        "mamba": lambda: (mamba2(c), _IDLE, norm),
+        "attention": lambda: (grouped(c), _IDLE, norm),
+        "mlp": lambda: (_NOTHING, dense(c, matrices=PLAIN), norm),
+        "moe": lambda: (_NOTHING, _nemotron_experts(c), norm),
+    }[kind]()
+
+
+def _nemotron_kinds(c: Fields, layers: int) -> list[str]:
+    """Return the kind of each layer, which files give by names or by letters."""
+    names = {"M": "mamba", "*": "attention", "-": "mlp", "E": "moe"}
+    if c.has("layers_block_type"):
+        return c.per_layer("layers_block_type", layers, [*names.values()].__contains__)
+    pattern = c.raw.get("hybrid_override_pattern")
+    if not isinstance(pattern, str) or len(pattern) != layers or set(pattern) - names.keys():
+        raise c.fault("hybrid_override_pattern", f"{layers} letters of M, *, - and E are wanted")
+    return [names[letter] for letter in pattern]
 
 
 def _nemotron_experts(c: Fields) -> FeedForward:
@@ -167,7 +175,7 @@ def _lfm2_width(c: Fields) -> int:
 
 FAMILIES: Mapping[str, Family] = {
     **dict.fromkeys(("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"), Family(_qwen3_next)),
-    "nemotron_h": Family(_nemotron_h),
+    "nemotron_h": Family(_nemotron_h, reads=frozenset(("moe_latent_size",))),
     "nemotron-nas": Family(_nemotron_nas),
     "jamba": Family(_jamba),
     "granitemoehybrid": Family(_granite),

@@ -171,6 +171,45 @@ def _dbrx(c: Fields, i: int, layers: int) -> Block:
     return mixing, experts(routed, width=channel.whole("ffn_hidden_size")), 2 * hidden_of(c)
 
 
+def _gemma4(c: Fields, i: int, layers: int) -> Block:
+    window, hidden = window_of(c, i, layers, rest="stated"), hidden_of(c)
+    if window is None:
+        width = c.whole("global_head_dim")
+        groups = (
+            c.whole("num_global_key_value_heads") if c.has("num_global_key_value_heads") else None
+        )
+        mixing = grouped(c, qk_norm="head", head_dim=width, kv_heads=groups)
+        if c.flag("attention_k_eq_v", default=False):  # one projection makes keys and values
+            saved = hidden * mixing.kv_heads * width
+            mixing = replace(mixing, extra_weights=mixing.extra_weights - saved)
+    else:
+        mixing = grouped(c, window=window, qk_norm="head")
+    block = dense(c)
+    if not c.flag("enable_moe_block", default=False):
+        return mixing, block, 4 * hidden
+    routed = experts(c, width=c.whole("moe_intermediate_size"), shared=block.width)
+    scales = hidden + routed.experts  # of the router's input and of each expert
+    return mixing, replace(routed, extra_weights=routed.extra_weights + scales), 7 * hidden
+
+
+def _mimo_v2(c: Fields, i: int, layers: int) -> Block:
+    windowed = c.per_layer("hybrid_layer_pattern", layers, lambda item: item in (0, 1))[i] == 1
+    prefix = "swa_" if windowed else ""
+    mixing = grouped(
+        c,
+        window=c.whole("sliding_window") if windowed else None,
+        head_dim=c.whole(f"{prefix}head_dim"),
+        kv_heads=c.whole(f"{prefix}num_key_value_heads"),
+        value_dim=c.whole(f"{prefix}v_head_dim"),
+        sinks=c.flag(f"add_{'swa' if windowed else 'full'}_attention_sink_bias", default=False),
+    )
+    sparse = c.per_layer("moe_layer_freq", layers, lambda item: item in (0, 1))[i] == 1
+    if not sparse:
+        return mixing, dense(c), 2 * hidden_of(c)
+    channel = experts(c, width=c.whole("moe_intermediate_size"), correction=True)
+    return mixing, channel, 2 * hidden_of(c)
+
+
 FAMILIES: Mapping[str, Family] = {
     "mixtral": Family(_mixtral),
     "phimoe": Family(_phimoe, outside=_phimoe_outside),
@@ -188,6 +227,8 @@ FAMILIES: Mapping[str, Family] = {
     "minimax_m2": Family(_minimax_m2),
     "gpt_oss": Family(_gpt_oss),
     "llama4_text": Family(_llama4),
+    "gemma4_text": Family(_gemma4, tied=True, reads=frozenset(("global_head_dim",))),
+    "mimo_v2_flash": Family(_mimo_v2, reads=frozenset(("swa_num_key_value_heads",))),
     "olmoe": Family(_olmoe),
     **dict.fromkeys(("granitemoe", "granitemoeshared"), Family(_granite_moe)),
     "dbrx": Family(_dbrx),
