@@ -1,6 +1,7 @@
 """The search space: what is built, what is excluded, and why."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def test_sparse_models_spread_experts_evenly() -> None:
 @pytest.mark.parametrize(
     "change", [{"engines": ()}, {"precisions": ()}, {"max_num_seqs": (0,)}, {"max_accelerators": 0}]
 )
-def test_choices_without_choice_are_refused(change: dict[str, object]) -> None:
+def test_choices_without_choice_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ScenarioError):
         replace(choices(model()), **change)
 

@@ -1,7 +1,8 @@
 """The command `inferometer`: one line per command, each loaded only when it is called."""
 
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 
 from cyclopts import App
 
@@ -23,24 +24,42 @@ OK, FAILED, BAD_INPUT, INFEASIBLE, INTERRUPTED = 0, 1, 2, 3, 130
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code.
 
-    0 done, 1 the run failed, 2 bad input, 3 infeasible, 130 interrupted.
+    0 done, 1 the run failed for a reason that is our fault, 2 bad input, 3 infeasible, 130
+    interrupted.
     """
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Return the exit code of one run; errors raised on purpose become one message on stderr."""
+def run(arguments: Sequence[str], program: Callable[[list[str]], object] = app) -> int:
+    """Return the exit code of one run; errors raised on purpose become one message on stderr.
+
+    Anything else that is raised is a fault of the program: its traceback goes to stderr whole, with
+    a line that asks for a report.
+    """
     try:
-        app(list(arguments))
-    except InfeasibleError as error:
-        return _said(error, INFEASIBLE)
+        program(list(arguments))
     except InferometerError as error:
-        return _said(error, BAD_INPUT)
+        return _said(error, INFEASIBLE if isinstance(error, InfeasibleError) else BAD_INPUT)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except SystemExit as error:  # cyclopts has printed help, or what is wrong with the options
-        return OK if error.code in {None, 0} else BAD_INPUT
+    except SystemExit as error:
+        return _left(error)
+    except Exception as error:
+        return _internal(error)
     return OK
+
+
+def _left(error: SystemExit) -> int:
+    """Return the code of a library's exit: help, wrong options, or a reader that has gone."""
+    gone = isinstance(error.__context__, BrokenPipeError)  # as with `inferometer plan ... | head`
+    return OK if gone or error.code in {None, 0} else BAD_INPUT
+
+
+def _internal(error: Exception) -> int:
+    traceback.print_exception(error, file=sys.stderr)
+    what = f"{type(error).__name__}: {error}"
+    sys.stderr.write(f"internal error: {what}; please report it, with the traceback above\n")
+    return FAILED
 
 
 def _said(error: InferometerError, code: int) -> int:

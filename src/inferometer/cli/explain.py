@@ -35,23 +35,25 @@ def explain(
     scenario = scenario_of(file, question or Question())
     built = _deployment(scenario, deployment or Stated())
     slo, shape = inputs.slo_of(scenario), inputs.shape_of_scenario(scenario)
-    evaluate = inputs.evaluator(slo)
+    catalog = inputs.overlay_of(scenario)
+    evaluate, ideal = inputs.evaluator(slo, catalog), inputs.ideal(slo, catalog)
     prediction = evaluate(one(built), shape)
     inputs.require_fit(built, prediction)
-    price = inputs.price_of(built.accelerator.key, scenario.prices)
+    price = inputs.price_of(built.accelerator.key, scenario.prices, catalog)
     option = stated(built, price, prediction, slo, inputs.site_of(scenario))
     if option.cost is None:
         raise ScenarioError(f"{built.accelerator.key} is unpriced; choose another --commitment")
-    steps = waterfall(built, option.cost, shape, slo, evaluate=evaluate, ideal=inputs.ideal(slo))
+    steps = waterfall(built, option.cost, shape, slo, evaluate=evaluate, ideal=ideal)
+    sources = inputs.sources_of(option, catalog)
     if format == "json":
-        answer = {"option": option, "waterfall": steps, "sources": inputs.sources_of(option)}
+        answer = {"option": option, "waterfall": steps, "sources": sources}
         show_json(answer | {"scenario": scenario})
         return
     show_rows(str(built), [
         {"step": s.name, "adds $/Mtok": s.added * 1e6, "$/Mtok": s.price * 1e6, "how": s.formula}
         for s in steps
     ])  # fmt: skip
-    show_rows("Sources of each step", _sources(steps, scenario, inputs.sources_of(option)))
+    show_rows("Sources of each step", _sources(steps, scenario, sources))
 
 
 def _sources(
@@ -69,11 +71,11 @@ def _sources(
 
 
 def _deployment(scenario: Scenario, stated_one: Stated) -> Deployment:
-    model = inputs.model_of(scenario)
+    model, catalog = inputs.model_of(scenario), inputs.overlay_of(scenario)
     if stated_one.gpu or scenario.deployment is not None:
-        return inputs.deployment_of(model, deployment_spec(scenario, stated_one))
-    slo, weights = inputs.slo_of(scenario), inputs.weights_of(model, scenario.search)
-    supplies = inputs.supplies_of(scenario.search, scenario.prices)
-    space = build(model, supplies, inputs.choices_of(weights, scenario.search))
+        return inputs.deployment_of(model, deployment_spec(scenario, stated_one), catalog)
+    slo, weights = inputs.slo_of(scenario), inputs.weights_of(model, scenario.search, catalog)
+    supplies = inputs.supplies_of(scenario.search, scenario.prices, catalog)
+    space = build(model, supplies, inputs.choices_of(weights, scenario.search, catalog))
     shape = inputs.shape_of_scenario(scenario)
-    return search(space, shape, slo, inputs.evaluator(slo)).best.deployment
+    return search(space, shape, slo, inputs.evaluator(slo, catalog)).best.deployment

@@ -67,76 +67,101 @@ def slo_of(scenario: Scenario) -> Slo:
     return parse_slo(scenario.slo, headroom=scenario.headroom)
 
 
-def instant(prices: PriceSpec) -> dt.date:
+def overlay_of(scenario: Scenario) -> Path | None:
+    """Return the file of own catalogue records of a scenario, if it names one."""
+    return Path(scenario.catalog) if scenario.catalog else None
+
+
+def _own_prices(prices: PriceSpec, catalog: Path | None) -> tuple[AcceleratorPrice, ...]:
+    if not prices.file:
+        return ()
+    return accelerator_prices(Path(prices.file), catalog)[len(accelerator_prices()) :]
+
+
+def instant(prices: PriceSpec, catalog: Path | None = None) -> dt.date:
     """Return the day asked about: the newest row of the catalogue, so that answers repeat.
 
     Raises:
         ScenarioError: not a date.
     """
     if not prices.at:
-        return max(row.valid_from for row in accelerator_prices())
+        rows = accelerator_prices() + _own_prices(prices, catalog)
+        return max(row.valid_from for row in rows)
     try:
         return dt.date.fromisoformat(prices.at)
     except ValueError as error:
         raise ScenarioError(f"prices.at: {prices.at!r} is not a day such as 2026-11-01") from error
 
 
-def price_of(key: str, prices: PriceSpec) -> AcceleratorPrice | None:
+def price_of(key: str, prices: PriceSpec, catalog: Path | None = None) -> AcceleratorPrice | None:
     """Return the price of one accelerator, None if unpriced.
 
     Raises:
-        CatalogError: unknown commitment.
+        CatalogError: unknown commitment, or a file of own prices that is at fault.
     """
+    own = [
+        row
+        for row in _own_prices(prices, catalog)
+        if (row.accelerator, row.commitment) == (key, prices.commitment)
+    ]
     return accelerator_price(
         key,
-        at=instant(prices),
+        rows=own or None,
+        at=instant(prices, catalog),
         commitment=prices.commitment,
         provider=prices.provider,
         region=prices.region,
     )
 
 
-def supplies_of(search: SearchSpec, prices: PriceSpec) -> tuple[Supply, ...]:
+def supplies_of(
+    search: SearchSpec, prices: PriceSpec, catalog: Path | None = None
+) -> tuple[Supply, ...]:
     """Return the accelerators on offer, those of the user only if some are stated.
 
     Raises:
         ScenarioError: a supply that cannot be read.
         CatalogError: an unknown accelerator.
     """
-    counts = _stated(search.have)
-    names = [*counts] or [tables.accelerator(name).key for name in search.gpus]
-    every = [chip.key for chip in tables.accelerators().values() if chip.kind != "cpu"]
+    known = tables.accelerators(catalog)
+    counts = _stated(search.have, catalog)
+    names = [*counts] or [tables.accelerator(name, catalog).key for name in search.gpus]
+    every = [chip.key for chip in known.values() if chip.kind != "cpu"]
     return tuple(
         Supply(
-            accelerator=tables.accelerator(key),
-            node=tables.node(key),
-            price=price_of(key, prices),
+            accelerator=known[key],
+            node=tables.node(key, catalog),
+            price=price_of(key, prices, catalog),
             available=counts.get(key, search.max_gpus),
         )
         for key in dict.fromkeys(names or every)
     )
 
 
-def _stated(have: tuple[str, ...]) -> Mapping[str, int]:
+def _stated(have: tuple[str, ...], catalog: Path | None) -> Mapping[str, int]:
     found = dict[str, int]()
     for text in have:
         name, _, count = text.partition("=")
         if not count.strip().isdecimal() or int(count) < 1:
             raise ScenarioError(f"have {text!r}: write it as h100-sxm=16, at least 1")
-        found[tables.accelerator(name.strip()).key] = int(count)
+        found[tables.accelerator(name.strip(), catalog).key] = int(count)
     return found
 
 
-def weights_of(model: Model, search: SearchSpec) -> tuple[Weights, ...]:
+def weights_of(
+    model: Model, search: SearchSpec, catalog: Path | None = None
+) -> tuple[Weights, ...]:
     """Return the precisions that the search may choose.
 
     Raises:
         CatalogError: a number format that is not known.
     """
-    return provided(model, tables.formats(), kv=search.kv, requantise=search.allow_precision)
+    return provided(model, tables.formats(catalog), kv=search.kv, requantise=search.allow_precision)
 
 
-def choices_of(weights: tuple[Weights, ...], search: SearchSpec) -> Choices:
+def choices_of(
+    weights: tuple[Weights, ...], search: SearchSpec, catalog: Path | None = None
+) -> Choices:
     """Return what the search may choose beside accelerators and layouts.
 
     Raises:
@@ -149,27 +174,27 @@ def choices_of(weights: tuple[Weights, ...], search: SearchSpec) -> Choices:
         if getattr(search, name)
     }
     return Choices(
-        engines=tuple(tables.engine(name) for name in search.engines),
+        engines=tuple(tables.engine(name, catalog) for name in search.engines),
         precisions=tuple(item.precision for item in weights),
         max_accelerators=search.max_gpus,
         **limits,
     )
 
 
-def deployment_of(model: Model, spec: DeploymentSpec) -> Deployment:
+def deployment_of(model: Model, spec: DeploymentSpec, catalog: Path | None = None) -> Deployment:
     """Return the deployment that `spec` states.
 
     Raises:
         ScenarioError: a layout that cannot be built.
         CatalogError: an unknown accelerator, engine or format.
     """
-    chip, engine = tables.accelerator(spec.gpu), tables.engine(spec.engine)
+    chip, engine = tables.accelerator(spec.gpu, catalog), tables.engine(spec.engine, catalog)
     return Deployment(
         model=model,
         accelerator=chip,
-        node=tables.node(chip.key),
+        node=tables.node(chip.key, catalog),
         parallelism=_layout(model, spec),
-        precision=_precision(model, spec),
+        precision=_precision(model, spec, catalog),
         settings=EngineSettings(
             engine=engine,
             max_num_seqs=_at_least_one(spec, "max_num_seqs") or engine.max_num_seqs,
@@ -202,32 +227,32 @@ def _layout(model: Model, spec: DeploymentSpec) -> Parallelism:
     return layout
 
 
-def _precision(model: Model, spec: DeploymentSpec) -> Precision:
+def _precision(model: Model, spec: DeploymentSpec, catalog: Path | None) -> Precision:
     first = model.checkpoints[0] if model.checkpoints else None
     linear = spec.weights or (first.linear if first else "bf16")
     experts = spec.weights or (first.experts if first else "") or linear
     return Precision(
-        linear=tables.number_format(linear),
-        experts=tables.number_format(experts),
-        kv=tables.number_format(spec.kv),
+        linear=tables.number_format(linear, catalog),
+        experts=tables.number_format(experts, catalog),
+        kv=tables.number_format(spec.kv, catalog),
     )
 
 
-def evaluator(slo: Slo) -> Evaluate:
-    """Return the closed form with the shipped efficiencies."""
-    return partial(predict, efficiencies=efficiencies(), slo=slo)
+def evaluator(slo: Slo, catalog: Path | None = None) -> Evaluate:
+    """Return the closed form with the shipped efficiencies, or those of an overlay."""
+    return partial(predict, efficiencies=efficiencies(catalog), slo=slo)
 
 
-def ideal(slo: Slo) -> Evaluate:
+def ideal(slo: Slo, catalog: Path | None = None) -> Evaluate:
     """Return the closed form with every peak rate reached and no overhead."""
-    return partial(predict, efficiencies=_ideal(), slo=slo)
+    return partial(predict, efficiencies=_ideal(catalog), slo=slo)
 
 
-def _ideal() -> Efficiencies:
+def _ideal(catalog: Path | None) -> Efficiencies:
     import dataclasses
 
     best = {}
-    for key, parameter in efficiencies().items():
+    for key, parameter in efficiencies(catalog).items():
         overhead = "latency" in key or "overhead" in key
         base = 0.0 if overhead else parameter.base if key.startswith("power") else 1.0
         limits = {"low": min(base, parameter.low), "high": max(base, parameter.high)}
@@ -248,9 +273,9 @@ def require_fit(deployment: Deployment, prediction: Prediction) -> None:
         )
 
 
-def sources_of(option: Option) -> tuple[Fact, ...]:
+def sources_of(option: Option, catalog: Path | None = None) -> tuple[Fact, ...]:
     """Return the sources behind an option, the performance model's own parameters included."""
-    return facts(option) + parameter_facts(efficiencies())
+    return facts(option) + parameter_facts(efficiencies(catalog))
 
 
 def site_of(scenario: Scenario) -> Tariff:
@@ -259,17 +284,17 @@ def site_of(scenario: Scenario) -> Tariff:
     Raises:
         CatalogError: an unknown grid or facility.
     """
-    prices = scenario.prices
+    prices, catalog = scenario.prices, overlay_of(scenario)
     return Tariff(
         accelerator=None,
-        pue=tables.facility(prices.facility).pue,
-        carbon=tables.grid(prices.grid).carbon if prices.grid else None,
+        pue=tables.facility(prices.facility, catalog).pue,
+        carbon=tables.grid(prices.grid, catalog).carbon if prices.grid else None,
     )
 
 
 def api_of(scenario: Scenario, model: Model, shape: Shape) -> tuple[ApiCost, ...]:
     """Return what every provider charges for the traffic of `shape`, the cheapest first."""
-    rows = token_prices(model.key, at=instant(scenario.prices))
+    rows = token_prices(model.key, at=instant(scenario.prices, overlay_of(scenario)))
     costs = [api_cost(traffic(shape), row) for row in rows]
     return tuple(sorted(costs, key=lambda cost: (cost.rate, cost.price.provider)))
 

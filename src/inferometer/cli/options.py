@@ -37,6 +37,8 @@ class Question:
         at: Day of the prices; the newest of the catalogue without it.
         facility: Kind of data centre, for its PUE.
         grid: Electricity grid, for its carbon.
+        prices: CSV file of own price rows, in place of the catalogue's where it has any.
+        catalog: TOML file of own catalogue records, on top of the shipped ones.
         seed: Of a synthetic workload.
     """
 
@@ -51,6 +53,8 @@ class Question:
     at: str = ""
     facility: str = ""
     grid: str = ""
+    prices: str = ""
+    catalog: str = ""
     seed: int | None = None
 
 
@@ -104,6 +108,7 @@ def scenario_of(file: Path | None, asked: Question) -> Scenario:
         at=asked.at,
         facility=asked.facility,
         grid=asked.grid,
+        file=asked.prices,
     )
     spec = None if asked.workload is None else read_spec(asked.workload)
     if spec is not None:
@@ -117,6 +122,7 @@ def scenario_of(file: Path | None, asked: Question) -> Scenario:
         headroom=asked.headroom,
         prices=prices,
         seed=asked.seed,
+        catalog=asked.catalog,
     )
     return result
 

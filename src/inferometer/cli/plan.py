@@ -1,9 +1,10 @@
 """`inferometer plan`: the cheapest deployment that serves a workload within its SLO, and why."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,19 +15,19 @@ from inferometer.candidates import one
 from inferometer.catalog.models import Model
 from inferometer.cli import inputs
 from inferometer.cli.options import Format, Many, Question, scenario_of
-from inferometer.cli.result import show_json, show_rows
+from inferometer.cli.output_folder import prepare, save
+from inferometer.cli.plan_tables import show_infeasible, show_plan
+from inferometer.cli.result import show_json
 from inferometer.cli.scenario import Scenario, overlaid, read_deployment
-from inferometer.plan.break_even import PAY_FOR_IDLE, SCALE_DOWN, BreakEven, break_even
+from inferometer.plan.break_even import PAY_FOR_IDLE, SCALE_DOWN, break_even
 from inferometer.plan.comparison import Comparison, compare
 from inferometer.plan.infeasible import NoPlanError
-from inferometer.plan.option import Option, stated
+from inferometer.plan.option import stated
 from inferometer.plan.precision import Weights
 from inferometer.plan.search import Plan, search
 from inferometer.plan.sensitivity import Case, Swing, tornado
 from inferometer.plan.space import build
-
-HOUR, DAY = 3600, 86400
-MILLION = 1e6
+from inferometer.workload.shape import Shape
 
 
 @Parameter(name="*")
@@ -49,6 +50,32 @@ class Supply:
     allow_precision: Annotated[tuple[str, ...], Many] = ()
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Where the answer goes.
+
+    Attributes:
+        format: A table for people, or JSON.
+        report: HTML file to write the answer to, with charts and sensitivity.
+        output_dir: Folder to write plan.json, plan.txt and report.html to.
+        overwrite: Whether files that are there may be replaced.
+    """
+
+    format: Format = "table"
+    report: Path | None = None
+    output_dir: Path | None = None
+    overwrite: bool = False
+
+    def folder(self) -> Path | None:
+        """Return the folder, ready to be written to; None if none is wanted."""
+        return self.output_dir and prepare(self.output_dir, overwrite=self.overwrite)
+
+    def page(self) -> Path | None:
+        """Return the file of the report; None if none is wanted."""
+        return self.report or (self.output_dir and self.output_dir / "report.html")
+
+
 def plan(
     file: Path | None = None,
     /,
@@ -57,8 +84,7 @@ def plan(
     supply: Supply | None = None,
     current: Path | None = None,
     sensitivity: bool = False,
-    report: Path | None = None,
-    format: Format = "table",  # noqa: A002 - the option's name
+    output: Output | None = None,
 ) -> None:
     """Name the cheapest deployment that serves a workload within its SLO, and say why.
 
@@ -68,34 +94,43 @@ def plan(
         supply: What may be chosen.
         current: TOML file whose [deployment] table is what runs today.
         sensitivity: Also search again with each assumption moved within its range.
-        report: HTML file to write the answer to, with charts and sensitivity.
-        format: A table for people, or JSON.
+        output: Where the answer goes.
     """
+    output = output or Output()
     scenario = _with_supply(scenario_of(file, question or Question()), supply or Supply())
+    catalog, folder = inputs.overlay_of(scenario), output.folder()
     model, shape = inputs.model_of(scenario), inputs.shape_of_scenario(scenario)
-    slo, evaluate = inputs.slo_of(scenario), inputs.evaluator(inputs.slo_of(scenario))
-    weights = inputs.weights_of(model, scenario.search)
-    api, site = inputs.api_of(scenario, model, shape), inputs.site_of(scenario)
-    supplies = inputs.supplies_of(scenario.search, scenario.prices)
+    slo, weights = inputs.slo_of(scenario), inputs.weights_of(model, scenario.search, catalog)
+    evaluate, site = inputs.evaluator(slo, catalog), inputs.site_of(scenario)
+    api = inputs.api_of(scenario, model, shape)
+    supplies = inputs.supplies_of(scenario.search, scenario.prices, catalog)
     with _working("enumerating"):
-        space = build(model, supplies, inputs.choices_of(weights, scenario.search))
+        space = build(model, supplies, inputs.choices_of(weights, scenario.search, catalog))
     try:
         with _working(f"searching {len(space.candidates):,} configurations"):
             found = search(space, shape, slo, evaluate, site)
     except NoPlanError as error:
-        _show_infeasible(error, scenario, api, format)
+        lacking = _infeasible(error, scenario, api)
+        _deliver(lacking, partial(show_infeasible, error, api), output, folder)
         raise
     swings = ()
-    if sensitivity or report is not None:
+    if sensitivity or output.page() is not None:
         with _working("moving assumptions"):
             swings = tornado(found, Case(space=space, shape=shape, evaluate=evaluate), slo)
     today = None if current is None else _against(current, model, scenario, found)
     answer = _answer(found, scenario, weights, api, swings) | {"comparison": today}
-    if report is not None:
-        from inferometer.cli.plan_report import save_report
+    _draw(answer, shape, current, output)
+    _deliver(answer, partial(show_plan, answer), output, folder)
 
-        save_report(report, answer, shape, current)
-    show_json(answer) if format == "json" else _tables(found, api, swings, today)
+
+def _draw(answer: Mapping[str, Any], shape: Shape, current: Path | None, output: Output) -> None:
+    page = output.page()
+    if page is None:
+        return
+    from inferometer.cli.plan_report import save_report
+
+    with _working("drawing the report"):
+        save_report(page, answer, shape, current)
 
 
 def _with_supply(scenario: Scenario, supply: Supply) -> Scenario:
@@ -111,11 +146,12 @@ def _with_supply(scenario: Scenario, supply: Supply) -> Scenario:
 
 
 def _against(file: Path, model: Model, scenario: Scenario, found: Plan) -> Comparison:
-    deployment = inputs.deployment_of(model, read_deployment(file))
+    catalog = inputs.overlay_of(scenario)
+    deployment = inputs.deployment_of(model, read_deployment(file), catalog)
     shape = inputs.shape_of_scenario(scenario)
-    prediction = inputs.evaluator(found.slo)(one(deployment), shape)
+    prediction = inputs.evaluator(found.slo, catalog)(one(deployment), shape)
     inputs.require_fit(deployment, prediction)
-    price = inputs.price_of(deployment.accelerator.key, scenario.prices)
+    price = inputs.price_of(deployment.accelerator.key, scenario.prices, catalog)
     today = stated(deployment, price, prediction, found.slo, inputs.site_of(scenario))
     return compare(today, found.best, found.slo.headroom)
 
@@ -137,8 +173,8 @@ def _answer(
         "break_even": [break_even(found.best, offer) for offer in api],
         "break_even_formulas": (PAY_FOR_IDLE, SCALE_DOWN),
         "sensitivity": swings,
-        "prices_at": inputs.instant(scenario.prices),
-        "sources": inputs.sources_of(found.best),
+        "prices_at": inputs.instant(scenario.prices, inputs.overlay_of(scenario)),
+        "sources": inputs.sources_of(found.best, inputs.overlay_of(scenario)),
         "assumptions": ASSUMPTIONS,
         "scenario": scenario,
     }
@@ -151,108 +187,29 @@ ASSUMPTIONS = (
 )
 
 
-def _show_infeasible(
-    error: NoPlanError,
-    scenario: Scenario,
-    api: Sequence[ApiCost],
-    format: Format,  # noqa: A002
+def _infeasible(error: NoPlanError, scenario: Scenario, api: Sequence[ApiCost]) -> dict[str, Any]:
+    return {
+        "feasible": False,
+        "nearest": error.nearest,
+        "relax": error.relax,
+        "excluded": error.counts,
+        "api": api,
+        "scenario": scenario,
+    }
+
+
+def _deliver(
+    answer: Mapping[str, Any], tables: Callable[[], None], output: Output, folder: Path | None
 ) -> None:
-    if format == "json":
-        answer: Mapping[str, Any] = {
-            "feasible": False,
-            "nearest": error.nearest,
-            "relax": error.relax,
-            "excluded": error.counts,
-            "api": api,
-            "scenario": scenario,
-        }
+    """Print the answer as asked, and write both forms to the folder if there is one."""
+
+    def document() -> None:
         show_json(answer)
-        return
-    if error.nearest is not None:
-        show_rows("Infeasible. The nearest deployment:", [_row(error.nearest)])
-    show_rows("What would have to give", [{"change": text} for text in error.relax])
-    show_rows("Ruled out", [{"reason": k, "configurations": n} for k, n in error.counts.items()])
 
-
-def _tables(
-    found: Plan, api: Sequence[ApiCost], swings: Sequence[Swing], today: Comparison | None
-) -> None:
-    show_rows(f"Cheapest plan for {found.slo}", [_row(found.best)])
-    show_rows("Why", [{"": text} for text in found.why])
-    show_rows("Best of every accelerator", [_row(option) for option in found.alternatives])
-    show_rows("Pareto front: cost, speed per user, energy", [_row(o) for o in found.front[:12]])
-    show_rows("The same traffic from an API", [_api_row(offer) for offer in api[:5]])
-    even = [_even_row(break_even(found.best, offer)) for offer in api]
-    show_rows("Break-even of the plan against every API, at this mix of tokens", even)
-    show_rows("Formulas", [{"": text} for text in (PAY_FOR_IDLE, SCALE_DOWN) if even])
-    if today is not None:
-        show_rows("Today", [_row(today.current) | {"meets SLO": str(today.meets_slo)}])
-        saving = None if today.saving is None else today.saving * HOUR
-        show_rows("Saving", [{"$/h": saving, "share": today.saving_fraction}])
-        show_rows("Changes", [{"": text} for text in today.changes])
-    show_rows("Sensitivity", [_swing_row(swing) for swing in swings])
-    counts = found.excluded | {"feasible": found.feasible, "enumerated": found.enumerated}
-    show_rows("Configurations", [{"reason": name, "count": n} for name, n in counts.items()])
-    unpriced = ", ".join(found.unpriced)
-    show_rows("Unpriced", [{"accelerators": unpriced}] if unpriced else [])
-
-
-def _row(option: Option) -> dict[str, Any]:
-    outcome, priced = option.outcome, option.by_allocation
-    return {
-        "deployment": str(option.deployment),
-        "$/h": None if option.cost is None else option.cost * HOUR,
-        "$/Mtok": None if priced is None else priced * MILLION,
-        "at capacity": None if option.by_usage is None else option.by_usage * MILLION,
-        "TTFT p99 ms": outcome.ttft.p99 * 1e3,
-        "TPOT p99 ms": outcome.tpot.p99 * 1e3,
-        "tok/s/user": option.speed,
-        "load": outcome.utilisation,
-        "J/tok out": option.energy_per_output,
-        "limited by": outcome.binding,
-    }
-
-
-def _api_row(offer: ApiCost) -> dict[str, Any]:
-    price = offer.price
-    return {
-        "provider": price.provider,
-        "model": price.model,
-        "tier": price.tier,
-        "$/h": offer.rate * HOUR,
-        "$/Mtok": offer.blended * MILLION,
-    }
-
-
-def _even_row(even: BreakEven) -> dict[str, Any]:
-    volumes = (even.tokens, even.tokens_of_one_replica, even.requests)
-    return {
-        "API": f"{even.provider} {even.model} {even.tier}",
-        "API $/Mtok": even.api * MILLION,
-        "pays from load": "never" if even.utilisation is None else even.utilisation,
-        "load now": even.now,
-        **{name: _daily(v) for name, v in zip(DAILY, volumes, strict=True)},
-        "scaled down": "pays" if even.pays_scaled_down else "never",
-        "saves $/h": None if even.saving is None else even.saving * HOUR,
-        "why never": even.never,
-    }
-
-
-DAILY = ("tok/day", "of one replica", "requests/day")
-
-
-def _daily(rate: float | None) -> float | None:
-    return None if rate is None else rate * DAY
-
-
-def _swing_row(swing: Swing) -> dict[str, Any]:
-    return {
-        "assumption": swing.assumption,
-        "range": f"x {swing.low_factor:g} .. {swing.high_factor:g}",
-        "$/h low": None if swing.low_cost is None else swing.low_cost * HOUR,
-        "$/h high": None if swing.high_cost is None else swing.high_cost * HOUR,
-        "flips": "yes" if swing.flips else "no",
-    }
+    if folder is not None:
+        save(folder / "plan.json", document)
+        save(folder / "plan.txt", tables)
+    (document if output.format == "json" else tables)()
 
 
 @contextmanager

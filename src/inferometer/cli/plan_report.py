@@ -31,17 +31,18 @@ def save_report(path: Path, parts: Mapping[str, Any], shape: Shape, current: Pat
         ScenarioError: the file cannot be written.
     """
     scenario: Scenario = parts["scenario"]
+    catalog = inputs.overlay_of(scenario)
     answer = Answer(
         plan=parts["plan"],
         shape=shape,
         prices_at=parts["prices_at"],
-        waterfall=_steps(parts["plan"], shape),
+        waterfall=_steps(parts["plan"], shape, catalog),
         api=tuple(parts["api"]),
         swings=tuple(parts["sensitivity"]),
         comparison=parts["comparison"],
         weights=tuple(f"{w['origin']}; quality: {w['quality']}" for w in parts["weights"]),
         facts=tuple(parts["sources"]),
-        efficiencies=efficiencies(),
+        efficiencies=efficiencies(catalog),
         assumptions=tuple(parts["assumptions"]),
         scenario=toml(_dated(scenario)),
         command=_command(current),
@@ -50,11 +51,11 @@ def save_report(path: Path, parts: Mapping[str, Any], shape: Shape, current: Pat
     write(answer, path)
 
 
-def _steps(found: Plan, shape: Shape) -> tuple[Step, ...]:
+def _steps(found: Plan, shape: Shape, catalog: Path | None) -> tuple[Step, ...]:
     best, slo = found.best, found.slo
     if best.cost is None:
         return ()
-    evaluate, ideal = inputs.evaluator(slo), inputs.ideal(slo)
+    evaluate, ideal = inputs.evaluator(slo, catalog), inputs.ideal(slo, catalog)
     try:
         return waterfall(best.deployment, best.cost, shape, slo, evaluate=evaluate, ideal=ideal)
     except ScenarioError:  # meets the SLO only at its exact load: nothing to take apart
@@ -63,7 +64,7 @@ def _steps(found: Plan, shape: Shape) -> tuple[Step, ...]:
 
 def _dated(scenario: Scenario) -> Scenario:
     """Return the scenario with the day of its prices, so that new rows change nothing."""
-    day = inputs.instant(scenario.prices).isoformat()
+    day = inputs.instant(scenario.prices, inputs.overlay_of(scenario)).isoformat()
     return dataclasses.replace(scenario, prices=dataclasses.replace(scenario.prices, at=day))
 
 

@@ -32,15 +32,20 @@ def predict(
     """
     scenario = scenario_of(file, question or Question())
     spec = deployment_spec(scenario, deployment or Stated())
-    built = inputs.deployment_of(inputs.model_of(scenario), spec)
+    catalog = inputs.overlay_of(scenario)
+    built = inputs.deployment_of(inputs.model_of(scenario), spec, catalog)
     slo, shape = inputs.slo_of(scenario), inputs.shape_of_scenario(scenario)
-    prediction = inputs.evaluator(slo)(one(built), shape)
+    prediction = inputs.evaluator(slo, catalog)(one(built), shape)
     inputs.require_fit(built, prediction)
-    price = inputs.price_of(built.accelerator.key, scenario.prices)
+    price = inputs.price_of(built.accelerator.key, scenario.prices, catalog)
     option = stated(built, price, prediction, slo, inputs.site_of(scenario))
-    inside = anatomy(built, shape, efficiencies())
+    inside = anatomy(built, shape, efficiencies(catalog))
     if format == "json":
-        answer = {"option": option, "anatomy": inside, "sources": inputs.sources_of(option)}
+        answer = {
+            "option": option,
+            "anatomy": inside,
+            "sources": inputs.sources_of(option, catalog),
+        }
         show_json(answer | {"scenario": scenario})
     else:
         _tables(option)

@@ -48,6 +48,8 @@ class PriceSpec:
         at: Day, as 2026-11-01; "" for the newest row of the catalogue.
         facility: Kind of data centre, for its PUE.
         grid: Electricity grid, for its carbon; "" leaves emissions unknown.
+        file: CSV file of own price rows, which take the place of the catalogue's for the
+            accelerators and commitments that they name; "" for none.
     """
 
     commitment: str = "on-demand"
@@ -56,6 +58,7 @@ class PriceSpec:
     at: str = ""
     facility: str = "industry"
     grid: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,8 @@ class Scenario:
         prices: Which prices count.
         deployment: The deployment to predict or explain.
         seed: Of the synthetic workload.
+        catalog: TOML file of own catalogue records, which lie on top of the shipped ones; "" for
+            none.
     """
 
     model: str = ""
@@ -114,6 +119,7 @@ class Scenario:
     prices: PriceSpec = dataclasses.field(default_factory=PriceSpec)
     deployment: DeploymentSpec | None = None
     seed: int = 0
+    catalog: str = ""
 
 
 def read_scenario(path: Path | None) -> Scenario:
