@@ -14,8 +14,10 @@ from report_cases import SCENARIO, answer_with, full_answer
 from inferometer.cli.scenario import read_scenario
 from inferometer.cli.scenario_text import toml
 from inferometer.errors import ScenarioError
-from inferometer.report.numerals import HOUR, MILLION, dollars, milliseconds
+from inferometer.plan.break_even import break_even
+from inferometer.report.numerals import HOUR, MILLION, dollars, milliseconds, share
 from inferometer.report.page import render, write
+from inferometer.report.rivals import FORMULAS, break_evens
 from inferometer.workload.shape import Shape
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -280,3 +282,15 @@ def test_examples_read_back(example: Path, tmp_path: Path) -> None:
     file = tmp_path / "scenario.toml"
     file.write_text(toml(scenario), encoding="utf-8")
     assert read_scenario(file) == scenario
+
+
+def test_break_even_of_every_api_is_stated() -> None:
+    answer = full_answer()
+    rows = break_evens(answer).rows
+    assert [row[0] for row in rows] == [offer.price.provider for offer in answer.api]
+    for row, offer in zip(rows, answer.api, strict=True):
+        found = break_even(answer.plan.best, offer)
+        assert row[3] == ("" if found.utilisation is None else share(found.utilisation))
+        assert bool(row[3]) != bool(row[-1])  # a load, or why there is none
+    text = words(render(answer))
+    assert all(line in text for line in FORMULAS)

@@ -3,6 +3,7 @@
 import math
 
 HOUR = 3600.0
+DAY = 24 * HOUR
 MONTH = 8760 * HOUR / 12
 MILLION = 1e6
 MISSING = "not known"

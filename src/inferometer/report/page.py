@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from inferometer.catalog.source import Evidence
 from inferometer.errors import ScenarioError
-from inferometer.report import sections
+from inferometer.report import rivals, sections
 from inferometer.report.answer import Answer
 from inferometer.report.exhibits import exhibits
 from inferometer.report.sources import sources
@@ -48,7 +48,7 @@ def _content(answer: Answer) -> Mapping[str, Any]:
         "best": best,
         "headline": sections.headline(answer),
         "keys": sections.keys(answer),
-        "against_api": sections.against_api(answer),
+        "against_api": rivals.against_api(answer),
         "saving": sections.saving(answer),
         "comparison": sections.comparison(answer),
         "targets": sections.targets(answer),
@@ -56,7 +56,9 @@ def _content(answer: Answer) -> Mapping[str, Any]:
         "latencies": sections.latencies(answer),
         "operation": sections.operation(answer),
         "alternatives": sections.alternatives(answer),
-        "offers": sections.offers(answer),
+        "offers": rivals.offers(answer),
+        "break_evens": rivals.break_evens(answer),
+        "formulas": rivals.FORMULAS,
         "excluded": sections.excluded(answer),
         "workload": sections.workload(answer),
         "sources": sources(answer),

@@ -65,21 +65,6 @@ def _mtok(price: float | None) -> str:
     return dollars(None if price is None else price * MILLION)
 
 
-def against_api(answer: Answer) -> str:
-    """Return how the cheapest API compares, in words; "" if there is none or no price."""
-    cost = answer.plan.best.cost
-    if not answer.api or cost is None:
-        return ""
-    offer = answer.api[0]
-    row, part = offer.price, offer.rate / cost - 1
-    word = "more" if part >= 0 else "less"
-    return (
-        f"The same traffic at the cheapest API, {row.provider} ({row.tier}), costs "
-        f"{dollars(offer.rate * HOUR)} per hour, {_mtok(offer.blended)} per Mtok: "
-        f"{share(abs(part))} {word} than this plan. Its latencies are not known."
-    )
-
-
 def money(answer: Answer) -> Table:
     """Return the price of a million tokens by class on both bases, beside the cheapest API."""
     bill = answer.plan.best.bill
@@ -186,26 +171,6 @@ def _alternative(option: Option, base: float | None) -> tuple[str, ...]:
         "unpriced" if each is None else number(each.price * HOUR),
         "" if each is None else each.provider,
     )
-
-
-def offers(answer: Answer) -> Table:
-    """Return what the same traffic costs at APIs."""
-    columns = (
-        "provider", "model", "tier", "USD/h", "blended", "input", "cached", "output", "source",
-        "as of", "evidence",
-    )  # fmt: skip
-    rows = [
-        (
-            row.provider, row.model, row.tier, number(offer.rate * HOUR),
-            number(offer.blended * MILLION), number(row.input * MILLION),
-            "as input" if row.cached is None else number(row.cached * MILLION),
-            number(row.output * MILLION), row.source.source, row.source.as_of.isoformat(),
-            str(row.source.evidence),
-        )
-        for offer in answer.api
-        for row in (offer.price,)
-    ]  # fmt: skip
-    return table("The same traffic from an API (prices in USD per Mtok)", columns, rows)
 
 
 def excluded(answer: Answer) -> Table:
