@@ -82,7 +82,7 @@ def build(record: type[R], raw: object, where: str, *, base: R | None = None) ->
     if base is None:
         faults += [f"{where}.{name}: missing" for name in sorted(schema.required - raw.keys())]
     values, sources = dict[str, Any](), dict[str, Source | None]()
-    for name in raw.keys() & schema.hints.keys():
+    for name in (key for key in raw if key in schema.hints):
         with collecting(faults):
             item, sources[name] = _unwrap(schema, raw[name], own, f"{where}.{name}")
             values[name] = _convert(schema.hints[name], item, f"{where}.{name}")
@@ -98,7 +98,7 @@ def build(record: type[R], raw: object, where: str, *, base: R | None = None) ->
 def unknown_keys(raw: Mapping[str, object], known: Mapping[str, object], where: str) -> list[str]:
     """Return one fault per key of `raw` that is not known, with the nearest valid one."""
     faults: list[str] = []
-    for name in raw.keys() - known.keys():
+    for name in (key for key in raw if key not in known):
         near = nearest(name, known) or sorted(known)
         faults.append(f"{where}.{name}: unknown key; nearest: {', '.join(near)}")
     return faults
