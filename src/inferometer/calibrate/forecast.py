@@ -1,16 +1,17 @@
 """What the performance model says of each observation, by metric of its source."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
 from inferometer.calibrate.bench import Group, Pool
 from inferometer.candidates import Floats
+from inferometer.perf.clocks import at_clock, clock_under_cap
 from inferometer.perf.closed_loop import closed_loop
 from inferometer.perf.demand import Demand
 from inferometer.perf.power import busy_draw, step_power
-from inferometer.perf.roofline import Batch, StepTime, step_time
+from inferometer.perf.roofline import Batch, Machine, StepTime, step_time
 from inferometer.perf.static_batch import static_batch
 from inferometer.perf.steady import Steady, prefill_time, running_sequences, steady
 
@@ -31,7 +32,7 @@ def forecast(group: Group) -> Columns:
     return _KINDS[group.kind](group)
 
 
-OFFLINE = frozenset({"static", "offline", "step"})
+OFFLINE = frozenset({"static", "prompt", "offline", "step"})
 """Kinds of load whose tokens no client waits for."""
 
 
@@ -75,6 +76,7 @@ def _static(group: Group) -> Columns:
     ranks = pool.lanes / pipeline  # a static batch passes through all stages as one
     sequences = np.maximum(loads["clients"] / ranks, 1.0)
     waves = np.maximum(np.ceil(sequences / (pool.limit * pipeline)), 1.0)
+    pool = _capped(pool, sequences / waves, loads["cap"])
     one = static_batch(sequences / waves, pool.machine, pool.demand)
     total = one.total * waves + pool.machine.rates.request_overhead
     decode = one.decode.total
@@ -93,6 +95,26 @@ def _static(group: Group) -> Columns:
     }  # fmt: skip
 
 
+def _capped(pool: Pool, sequences: Floats, cap: Floats) -> Pool:
+    """Return the pool at the clock that a power cap leaves to its longer phase."""
+    if not np.any(np.isfinite(cap)):
+        return pool
+
+    def step(machine: Machine) -> StepTime:
+        whole = static_batch(sequences, machine, pool.demand)
+        prompt = _prompt_step(sequences, replace(pool, machine=machine))
+        decoding = whole.total > 2 * whole.prefill
+        parts = {
+            field.name: np.where(decoding, getattr(whole.decode, field.name),
+                                 getattr(prompt, field.name))
+            for field in fields(StepTime)
+        }  # fmt: skip
+        return StepTime(**parts)
+
+    clock = clock_under_cap(step, pool.machine, cap)
+    return replace(pool, machine=at_clock(pool.machine, clock))
+
+
 def _shared(pool: Pool, share: Floats) -> Pool:
     """Return the pool with a share of the cores: arithmetic scales with them, memory does not."""
     rates = pool.machine.rates
@@ -101,6 +123,10 @@ def _shared(pool: Pool, share: Floats) -> Pool:
 
 
 def _prefill_power(sequences: Floats, pool: Pool) -> Floats:
+    return step_power(_prompt_step(sequences, pool), pool.machine)
+
+
+def _prompt_step(sequences: Floats, pool: Pool) -> StepTime:
     zero = np.zeros_like(sequences)
     batch = Batch(
         sequences=zero,
@@ -108,7 +134,17 @@ def _prefill_power(sequences: Floats, pool: Pool) -> Floats:
         prefill=sequences * pool.demand.prompt[0],
         prefill_context=pool.demand.prefill_context,
     )
-    return step_power(step_time(batch, pool.machine), pool.machine)
+    return step_time(batch, pool.machine)
+
+
+def _prompt(group: Group) -> Columns:
+    """A prompt alone: its rate counts prompt tokens."""
+    found = _static(group)
+    rate = group.loads["inputs"] * group.loads["clients"] / found["prefill"]
+    sequences = group.loads["clients"] / group.main.lanes
+    pool = _capped(group.main, sequences, group.loads["cap"])
+    power = _prefill_power(sequences, pool) * pool.accelerators
+    return {**found, "output_rate": rate, "power": power}
 
 
 def _offline(group: Group) -> Columns:
@@ -277,6 +313,7 @@ def _step(group: Group) -> Columns:
 _KINDS: Mapping[str, Callable[[Group], Columns]] = {
     "closed": _closed,
     "static": _static,
+    "prompt": _prompt,
     "offline": _offline,
     "bounded": _bounded,
     "open": _open,

@@ -31,8 +31,9 @@ class Load:
     """What a load generator did.
 
     Attributes:
-        kind: "closed" (so many clients), "open" (a rate), "static" (one batch), "offline" (all
-            requests at once), "bounded" (the highest rate that keeps `tpot_limit`) or "step".
+        kind: "closed" (so many clients), "open" (a rate), "static" (one batch), "prompt" (one batch
+            of prompts alone), "offline" (all requests at once), "bounded" (the highest rate that
+            keeps `tpot_limit`) or "step".
         inputs: Mean prompt length, tokens.
         outputs: Mean output length, tokens.
         clients: Clients, or sequences of the static batch, over all replicas.

@@ -91,7 +91,7 @@ def _subject(
     made = deployment(row, model, parallelism, replicas=replicas, sequences=1)
     ranks = replicas * parallelism.data
     limit = made.settings.engine.max_num_seqs
-    wanted = load.clients / ranks if load.kind in {"closed", "static"} else limit
+    wanted = load.clients / ranks if load.kind in {"closed", "static", "prompt"} else limit
     made = deployment(row, model, parallelism, replicas=replicas, sequences=max(wanted, 1) + 0.999)
     return Subject(deployment=made)
 
@@ -176,7 +176,8 @@ def _dvfs(row: Row, model: Model) -> Observation:
     batch = number(cells.get("batch", "")) or 1.0
     inputs = number(cells.get("isl", "")) or (2048.0 if cells.get("phase") == "prefill" else 64.0)
     outputs = number(cells.get("osl", "")) or 400.0
-    load = Load(kind="static", inputs=inputs, outputs=outputs, clients=batch)
+    kind = "prompt" if cells.get("phase") == "prefill" else "static"
+    load = Load(kind=kind, inputs=inputs, outputs=outputs, clients=batch)
     parallelism, replicas = layout(row, model)
     subject = _subject(row, model, parallelism, replicas, load)
     cap = number(cells.get("power_cap_w", ""))

@@ -95,6 +95,8 @@ def precision(row: Row, model: Model) -> Precision:
     """
     note = dict(part.split("=", 1) for part in _note(row).split(";") if "=" in part)
     stated = note.get("gemm") or row.cells.get("precision", "") or _of_checkpoint(row.model)
+    if not stated and "ollama" in (row.cells.get("engine", "") + row.model).lower():
+        stated = "q4_k_m"  # what its registry serves where a tag names no format
     linear = _format(stated)
     if row.source.startswith("mlperf") and linear.key == "bf16" and accelerator(row).peak_fp8:
         linear = tables.formats()["fp8"]  # the declared 16 bit is not what vendors ran
