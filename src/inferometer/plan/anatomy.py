@@ -95,7 +95,7 @@ def anatomy(deployment: Deployment, shape: Shape, efficiencies: Efficiencies) ->
     """
     candidates = one(deployment)
     machine = compile_candidates(candidates, efficiencies)
-    asked = demand(shape, machine.shard.reaches, prefix_caching=candidates.prefix_caching)
+    asked = demand(shape, tuple(machine.shard.reaches), prefix_caching=candidates.prefix_caching)
     lanes = divide(machine, asked)
     running = running_sequences(shape.peak_rate / lanes.count, lanes.limit, machine, asked)
     sequences = np.minimum(busy_batch(running), lanes.limit)

@@ -119,6 +119,7 @@ class Space:
 def build(model: Model, supplies: Sequence[Supply], choices: Choices) -> Space:
     """Return every configuration of `model` that `supplies` and `choices` allow.
 
+    Layouts are ruled out first, each with all its settings; then settings of those that are left.
     O(accelerators x layouts x precisions x engines x batch limits).
 
     Raises:
@@ -126,18 +127,22 @@ def build(model: Model, supplies: Sequence[Supply], choices: Choices) -> Space:
     """
     if not supplies:
         raise ScenarioError("no accelerators to choose from; name at least one")
-    blocks = [_block(index, model, supply, choices) for index, supply in enumerate(supplies)]
-    columns = np.concatenate(blocks, axis=1)
-    whole = _candidates(columns, model, supplies, choices)
     available = np.array([min(s.available, choices.max_accelerators) for s in supplies])
-    reasons = _faults(whole, supplies, available)
-    excluded, keep = _first_reasons(reasons, len(whole))
+    layouts = np.concatenate(
+        [_layouts(index, model, supply) for index, supply in enumerate(supplies)], axis=1
+    )
+    settings = _settings(choices)
+    bare = _candidates(_product(layouts, settings[:, :1]), model, supplies, choices)
+    unbuilt, built = _first_reasons(_layout_faults(bare, supplies, available), len(bare))
+    whole = _candidates(_product(layouts[:, built], settings), model, supplies, choices)
+    unset, kept = _first_reasons(_setting_faults(whole), len(whole))
+    each = settings.shape[1]
     return Space(
-        candidates=whole.take(np.flatnonzero(keep)),
+        candidates=whole.take(np.flatnonzero(kept)),
         prices=tuple(supply.price for supply in supplies),
         available=available,
-        enumerated=len(whole),
-        excluded=excluded,
+        enumerated=layouts.shape[1] * each,
+        excluded={reason: count * each for reason, count in unbuilt.items()} | unset,
     )
 
 
@@ -152,19 +157,20 @@ def _tensor_ranks(supply: Supply) -> list[int]:
     return sorted(powers | divisors)
 
 
-def _layouts(model: Model, supply: Supply) -> Ints:
-    """Return tensor, pipeline, data and expert of every layout [4, layout]."""
+def _layouts(index: int, model: Model, supply: Supply) -> Ints:
+    """Return the index, tensor, pipeline, data and expert of every layout [5, layout]."""
     moe = any(layer.feed_forward.experts for layer in model.layers)
     latent = any(layer.attention.kind is AttentionKind.LATENT for layer in model.layers)
     stages = [2**power for power in range(MAX_STAGES.bit_length())]
     data = [1, 2, 4, 8, 16, 32] if moe or latent else [1]  # else a replica does the same
-    rows = list(product(_tensor_ranks(supply), stages, data, [0, 1] if moe else [0]))
+    whole = [0, 1] if moe else [0]
+    rows = list(product([index], _tensor_ranks(supply), stages, data, whole))
     return np.array(rows, dtype=np.int64).T
 
 
-def _block(index: int, model: Model, supply: Supply, choices: Choices) -> Ints:
-    """Return the columns of one accelerator [9, config]: the index, a layout, and the choices."""
-    settings = [
+def _settings(choices: Choices) -> Ints:
+    """Return precision, engine, sequence limit and step budget of every setting [4, setting]."""
+    rows = [
         (precision, engine, sequences, tokens)
         for precision, (engine, limits) in product(
             range(len(choices.precisions)), enumerate(choices.engines)
@@ -172,11 +178,13 @@ def _block(index: int, model: Model, supply: Supply, choices: Choices) -> Ints:
         for sequences in choices.max_num_seqs or (limits.max_num_seqs,)
         for tokens in choices.max_batched_tokens or (limits.max_batched_tokens,)
     ]
-    layouts, others = _layouts(model, supply), np.array(settings, dtype=np.int64).T
+    return np.array(rows, dtype=np.int64).T
+
+
+def _product(layouts: Ints, settings: Ints) -> Ints:
+    """Return every layout with every setting [9, config]."""
     return np.concatenate([
-        np.full((1, layouts.shape[1] * others.shape[1]), index),
-        np.repeat(layouts, others.shape[1], axis=1),
-        np.tile(others, layouts.shape[1]),
+        np.repeat(layouts, settings.shape[1], axis=1), np.tile(settings, layouts.shape[1])
     ])  # fmt: skip
 
 
@@ -206,10 +214,10 @@ def _candidates(
     )
 
 
-def _faults(
+def _layout_faults(
     candidates: Candidates, supplies: Sequence[Supply], available: Ints
 ) -> dict[str, Flags]:
-    """Return what rules configurations out, by reason, in the order in which it counts."""
+    """Return what rules layouts out, by reason, in the order in which it counts."""
     model, chip = candidates.model, candidates.accelerator
     domain = np.array([supply.accelerator.link_domain for supply in supplies])[chip]
     priced = np.array([supply.price is not None for supply in supplies])[chip]
@@ -222,15 +230,21 @@ def _faults(
     none = np.zeros(len(candidates), np.bool_)
     return {
         "unpriced accelerator": ~priced,
-        "engine does not run on the accelerator": _unsupported_engine(candidates),
-        "no kernels for the number format": _unsupported_format(candidates),
         "tensor ranks do not divide the heads": np.logical_or.reduce([none, *indivisible]),
         "tensor ranks exceed the link domain": candidates.tensor > domain,
         "pipeline stages exceed the layers": candidates.pipeline > layers,
         "experts do not spread evenly": candidates.expert & np.logical_or.reduce([none, *uneven]),
         "one replica exceeds the supply": candidates.accelerators_per_replica > available[chip],
-        "step budget below the sequence limit": candidates.max_batched_tokens
-        < candidates.max_num_seqs,
+    }
+
+
+def _setting_faults(candidates: Candidates) -> dict[str, Flags]:
+    """Return what rules settings out, by reason, in the order in which it counts."""
+    budget, limit = candidates.max_batched_tokens, candidates.max_num_seqs
+    return {
+        "engine does not run on the accelerator": _unsupported_engine(candidates),
+        "no kernels for the number format": _unsupported_format(candidates),
+        "step budget below the sequence limit": budget < limit,
     }
 
 
