@@ -1,10 +1,12 @@
 import csv
 import gzip
+import json
 from pathlib import Path
 
 import pytest
 
 from inferometer.catalog.models import model, models
+from inferometer.catalog.source import Evidence
 from inferometer.catalog.tables import formats
 from inferometer.errors import CatalogError
 from inferometer.perf.counts import parameters
@@ -19,6 +21,40 @@ def test_counted_parameters_match_the_published_size(key: str) -> None:
     if not record.published_total:
         pytest.skip("the publisher states no size of the language part alone")
     assert parameters(record).total == pytest.approx(record.published_total, rel=0.01)
+
+
+TRANSFORMERS: dict[str, int] = json.loads(
+    Path(__file__).with_name("transformers_counts.json").read_text()
+)
+"""Parameters that transformers 5.23.0 makes of our shipped config (meta device, embeddings tied
+as stated); files of a `model_type` that it does not know were given under the equal one it does."""
+
+
+@pytest.mark.parametrize("key", sorted(TRANSFORMERS))
+def test_another_program_counts_the_same_weights(key: str) -> None:
+    record = models()[key]
+    # Biases by which routers balance experts are weights in the files, but buffers there.
+    balancing = sum(g.count * g.feed_forward.experts for g in record.layers)
+    assert parameters(record).total - TRANSFORMERS[key] in {0, balancing}
+
+
+@pytest.mark.parametrize("key", sorted(k for k, m in models().items() if m.published_active))
+def test_active_parameters_match_one_of_the_publishers_conventions(key: str) -> None:
+    record, counted = models()[key], parameters(models()[key])
+    embedding = record.vocab * record.hidden
+    # Publishers count all weights that a token uses, or leave out the embedding, which is looked
+    # up and not multiplied, or the output head as well.
+    conventions = (counted.active, counted.active - embedding, counted.active - 2 * embedding)
+    # They round to billions or to tenths of one, or cut off (DeepSeek-V2 Lite: 2.45 is "2.4B").
+    unit = 1e9 if record.published_active % 1e9 == 0 else 1e8
+    assert any(-0.5 * unit <= n - record.published_active < unit for n in conventions)
+
+
+def test_every_model_says_how_it_is_known() -> None:
+    for record in models().values():
+        source = record.sources[""]
+        remembered = "from memory" in source.source
+        assert remembered == (source.evidence is Evidence.ASSUMED), record.key
 
 
 def test_checkpoint_formats_are_known() -> None:

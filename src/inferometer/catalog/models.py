@@ -1,5 +1,6 @@
 """The shipped models, by name: facts of their config.json, read as any config.json is."""
 
+import dataclasses
 import functools
 import re
 import tomllib
@@ -19,7 +20,7 @@ from inferometer.catalog.huggingface import read_config
 from inferometer.catalog.load import shipped
 from inferometer.catalog.model_files import is_path, model_in, models_in, read_model
 from inferometer.catalog.names import normalise, resolve
-from inferometer.catalog.schema import build
+from inferometer.catalog.schema import PROVENANCE, build
 from inferometer.catalog.source import Source
 from inferometer.errors import CatalogError
 
@@ -99,10 +100,7 @@ def _model(key: str, raw: Mapping[str, Any], where: str) -> Model:
     if not isinstance(record.get("config"), dict):
         raise CatalogError(f"{where}.config: missing; it holds the fields of config.json")
     model = read_config(record.pop("config"), name=key, where=where)
-    source = build(Source, {n: record.pop(n) for n in ("source", "as_of") if n in record}, where)
-    return build(
-        Model,
-        {**record, "source": source.source, "as_of": source.as_of},
-        where,
-        base=model,
-    )
+    provenance = {name: record.pop(name) for name in PROVENANCE if name in record}
+    own = build(Source, provenance, where)
+    base = dataclasses.replace(model, sources={"": own})
+    return build(Model, {**record, **provenance}, where, base=base)
