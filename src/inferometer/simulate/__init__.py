@@ -1,0 +1,1 @@
+"""Trace-driven simulation of a serving fleet: scheduler, KV cache, replica, router, fleet."""

@@ -1,0 +1,41 @@
+"""The simulator's loop compiled by numba: the same functions, bound to one another anew."""
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from functools import cache
+from types import FunctionType, ModuleType
+from typing import Any
+
+from inferometer.simulate import blocks, engine, fleet, heap, jump, router, step, tally, windows
+
+HOT: tuple[ModuleType, ...] = (step, heap, jump, blocks, windows, tally, router, engine, fleet)
+
+
+@cache
+def compiled_run() -> Callable[..., float]:
+    """Return `fleet.run`, compiled once per machine and version of the hot modules' source.
+
+    numba checks a cached function against its own file only, so the name under which it is kept
+    carries a digest of all of them.
+    """
+    import numba  # noqa: PLC0415 - half a second that small runs need not spend
+
+    source = "".join(inspect.getsource(module) for module in HOT)
+    digest = hashlib.sha256(source.encode()).hexdigest()[:12]
+    space: dict[str, Any] = {}
+    for module in HOT:
+        space |= vars(module)
+    space["__name__"] = __name__
+    for module in HOT:
+        for name, function in vars(module).items():
+            if isinstance(function, FunctionType) and function.__module__ == module.__name__:
+                space[name] = numba.njit(_bound(function, space, digest), cache=name == "run")
+    return space["run"]  # type: ignore[no-any-return]
+
+
+def _bound(function: FunctionType, space: dict[str, Any], digest: str) -> FunctionType:
+    copy = FunctionType(function.__code__, space, function.__name__)
+    copy.__qualname__ = f"{function.__name__}_{digest}"
+    copy.__module__ = __name__
+    return copy

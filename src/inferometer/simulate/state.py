@@ -1,0 +1,240 @@
+"""What the simulator's loop reads and writes: lanes, requests, limits, and the world they form.
+
+A lane is what schedules on its own: one data-parallel rank (or pipeline micro-batch) of a replica.
+`Lane` and `Request` are the only mutable records. A plain run holds lists of them; a compiled run
+holds numpy arrays with the same fields (`rows`), so the same code reads both.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inferometer.simulate.coefficients import StepCoefficients
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+NEVER = float("inf")
+
+WAITING, FINISHED, REJECTED = 0, 1, 2
+"""What became of a request: `Request.status`."""
+
+RELEASED, ARRIVED, SAMPLED = 0, 1, 2
+"""Places in `World.counters`: requests in the heap of released ones, arrivals, samples taken."""
+
+
+@dataclass(slots=True)
+class Request:
+    """One request: what a router may see of it, what only the engine knows, what became of it.
+
+    Attributes:
+        arrival: When it reaches the router, s; inf until its predecessors are done.
+        prompt: Prompt tokens.
+        output: Output tokens, at least 1; no policy reads it.
+        session: Session, -1 if it names none.
+        draw: Uniform in [0, 1) for routers that toss.
+        pending: Predecessors that are not done.
+        delay: Think or tool time after its last predecessor, s.
+        lane: Lane it was routed to, -1 before.
+        status: `WAITING`, `FINISHED` or `REJECTED`.
+        admitted: When its first prompt token was scheduled, s.
+        first_token: When its first output token left, s.
+        finished: When its last output token left, s.
+        last_token: When its latest token left before a preemption, s.
+        computed: Tokens whose KV exists, before it decodes.
+        produced: Output tokens so far; current at preemption, resumption and end.
+        base: Context while decoding less the lane's step count.
+        order: Its number in the lane's order of admission; the latest is preempted first.
+        follower: Next request of the waiting queue, -1 for none.
+        cached: Prompt tokens served from the prefix cache at first admission.
+        shared: KV blocks that the prefix cache counts for it.
+        preemptions: How often it was preempted.
+    """
+
+    arrival: float
+    prompt: int
+    output: int
+    session: int
+    draw: float
+    pending: int
+    delay: float
+    lane: int
+    status: int
+    admitted: float
+    first_token: float
+    finished: float
+    last_token: float
+    computed: int
+    produced: int
+    base: int
+    order: int
+    follower: int
+    cached: int
+    shared: int
+    preemptions: int
+
+
+@dataclass(slots=True)
+class Lane:
+    """One lane between two step boundaries.
+
+    Attributes:
+        now: Last step boundary, s.
+        end: End of the planned jump, s; inf if idle.
+        planned: Steps of that jump.
+        decoding: Sequences that decode in it.
+        prefill: Prompt tokens in it.
+        steps: Steps taken while decoding.
+        running: Sequences whose prompts are done.
+        base: Sum of their `base`.
+        used: KV blocks in use.
+        head: First waiting request, -1 for none.
+        tail: Last waiting request.
+        waiting: Requests waiting.
+        partial: Request whose prompt is half done, -1 for none.
+        ready: Requests whose prompts are done at the end of the jump.
+        admissions: Requests admitted so far.
+        crossing: Step at which the next sequence outgrows a window.
+        fixed: Step time beside attention, s.
+        compute: Attention arithmetic of the first step, s.
+        compute_slope: Its growth per step.
+        memory: Attention memory traffic of the first step, s.
+        memory_slope: Its growth per step.
+        matrix_compute: Arithmetic of a step beside attention, s.
+        matrix_memory: Memory traffic of a step beside attention, s.
+        stall: Time that decoding has been held up by prompts, s.
+        plain_time: Time in steps without prompt tokens, s.
+        plain_compute: Arithmetic in them, s.
+        plain_memory: Memory traffic in them, s.
+        mixed_time: Time in steps with prompt tokens, s.
+        mixed_compute: Arithmetic in them, s.
+        mixed_memory: Memory traffic in them, s.
+        sequence_time: Integral of running sequences, s.
+        block_time: Integral of blocks in use, s.
+        preemptions: Preemptions.
+    """
+
+    now: float
+    end: float
+    planned: int
+    decoding: int
+    prefill: int
+    steps: int
+    running: int
+    base: int
+    used: int
+    head: int
+    tail: int
+    waiting: int
+    partial: int
+    ready: int
+    admissions: int
+    crossing: int
+    fixed: float
+    compute: float
+    compute_slope: float
+    memory: float
+    memory_slope: float
+    matrix_compute: float
+    matrix_memory: float
+    stall: float
+    plain_time: float
+    plain_compute: float
+    plain_memory: float
+    mixed_time: float
+    mixed_compute: float
+    mixed_memory: float
+    sequence_time: float
+    block_time: float
+    preemptions: int
+
+
+def empty_lane() -> Lane:
+    """Return a lane at time 0 with nothing to do."""
+    values = {field.name: field.type() for field in dataclasses.fields(Lane)}  # type: ignore[operator]
+    values |= {"end": NEVER, "head": -1, "tail": -1, "partial": -1, "crossing": 2**62}
+    return Lane(**values)
+
+
+def dtype(record: type) -> np.dtype[Any]:
+    """Return the numpy row of a mutable record."""
+    kinds = {float: "f8", int: "i8"}
+    return np.dtype([(f.name, kinds[f.type]) for f in dataclasses.fields(record)])  # type: ignore[index]
+
+
+class Limits(NamedTuple):
+    """Settings of the engine that the schedule obeys.
+
+    Attributes:
+        budget: Tokens of one step.
+        sequences: Running sequences of a lane.
+        blocks: KV blocks of a lane.
+        block: Tokens per block.
+        overhead: Blocks that a sequence takes beside its tokens (recurrent state).
+        longest: Prompt and output tokens of one request together.
+        chunked: Whether a prompt may be cut, and decode beside others: 1 or 0.
+        router: Index of the router.
+        clients: Requests in the system at most, sent as others finish; 0 for an open loop.
+    """
+
+    budget: int
+    sequences: int
+    blocks: int
+    block: int
+    overhead: int
+    longest: int
+    chunked: int
+    router: int
+    clients: int
+
+
+class World(NamedTuple):
+    """Everything that one run reads and writes.
+
+    Attributes:
+        lanes: Lanes [lane].
+        requests: Requests in order of number [request].
+        heap: Decoding requests of each lane, the first to finish on top [lane, sequence].
+        keys: Their last step and order of admission, in one number [lane, sequence].
+        residues: Decoding sequences by the step, modulo the block, that needs a block
+            [lane, block].
+        ready: Requests whose prompts end with the jump [lane, sequence].
+        growing: Per attention window: sequences inside it, the sum of their `base`, those beyond
+            it [lane, reach, 3].
+        visible: Sum of tokens that the step's prompt tokens see [lane, reach].
+        gaps: Gaps between tokens, counted by logarithmic bucket [bucket].
+        loads: Requests that each lane holds [lane].
+        released: Requests whose predecessors are done, a heap by arrival [request].
+        due: Their arrivals, s [request].
+        counters: See `RELEASED` [3].
+        children: Requests that wait for a request, and where each one's begin [edge], [request + 1]
+        offsets: See `children`.
+        series: Running, waiting and blocks at regular times [bin, 3].
+        interval: Time between those, s.
+        step: Step time.
+        limits: Engine settings.
+    """
+
+    lanes: Sequence[Lane]
+    requests: Sequence[Request]
+    heap: Ints
+    keys: Ints
+    residues: Ints
+    ready: Ints
+    growing: Ints
+    visible: Floats
+    gaps: Ints
+    loads: Ints
+    released: Ints
+    due: Floats
+    counters: Ints
+    children: Ints
+    offsets: Ints
+    series: Floats
+    interval: float
+    step: StepCoefficients
+    limits: Limits
