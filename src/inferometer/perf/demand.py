@@ -43,7 +43,7 @@ class Demand:
     cached_fraction: float
 
 
-def demand(shape: Shape, reaches: tuple[float, ...], *, prefix_caching: bool) -> Demand:
+def demand(shape: Shape, reaches: tuple[float, ...] | Floats, *, prefix_caching: bool) -> Demand:
     """Return the moments of `shape` for a model whose layers see `reaches` tokens.
 
     Raises:
@@ -54,7 +54,7 @@ def demand(shape: Shape, reaches: tuple[float, ...], *, prefix_caching: bool) ->
     if shape.mean_output <= 0 or shape.mean_input <= 0:
         raise WorkloadError(f"workload {shape.name!r}: mean input and output must be positive")
     fresh = np.maximum(inputs * (1 - cached), 1.0)
-    spans = np.array(reaches)[:, None]  # [reach, 1]
+    spans = np.array(reaches).reshape(len(reaches), -1)  # [reach, 1]
     seen = _mean_visible(inputs, outputs, spans)  # [reach, point]
     asked = _mean_visible(inputs - fresh, fresh, spans)
     return Demand(

@@ -1,6 +1,7 @@
 """Attainable rates and weights of every configuration: peaks times named efficiencies."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -100,7 +101,7 @@ def rates(candidates: Candidates, efficiencies: Efficiencies) -> Rates:
     missing = [name for name in Rates._fields if name not in efficiencies]
     if missing:
         raise CatalogError(f"efficiencies {missing} are missing; have {[*efficiencies]}")
-    table, at = by_record(candidates, lambda *records: _row(efficiencies, *records))
+    table, at = by_record(candidates, partial(_row, efficiencies))
     return Rates(*table.T[:, at])
 
 

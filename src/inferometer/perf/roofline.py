@@ -116,7 +116,8 @@ def step_time(batch: Batch, machine: Machine) -> StepTime:
         experts=parts[1],
         attention=parts[2],
         network=parts[3],
-        overhead=_overhead(batch, machine) + _launches(batch, sum(parts), machine),
+        overhead=_overhead(batch, machine)
+        + _launches(batch, sum(parts, start=np.zeros(1)), machine),
         compute=linear[0] + experts[0] + attention[0],
         memory=linear[1] + experts[1] + attention[1],
     )

@@ -6,6 +6,7 @@ nothing but the number of distinct attention windows differs in shape, and that 
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def _joined(values: Sequence[float | Floats], sizes: Sequence[int]) -> Floats:
 
 def _shard(shards: Sequence[Shard], sizes: Sequence[int]) -> Shard:
     most = max(len(shard.reaches) for shard in shards)
-    joined = {
+    joined: dict[str, Any] = {
         field.name: _joined([getattr(shard, field.name) for shard in shards], sizes)
         for field in fields(Shard)
         if field.name not in {"reaches", *_BY_REACH}
@@ -70,7 +71,7 @@ def _padded(rows: Floats, most: int, value: float) -> Floats:
 
 
 def _candidates(tables: Sequence[Candidates]) -> Candidates:
-    columns = {
+    columns: dict[str, Any] = {
         field.name: np.concatenate([getattr(table, field.name) for table in tables])
         for field in fields(Candidates)
         if isinstance(getattr(tables[0], field.name), np.ndarray)
@@ -83,7 +84,7 @@ def _candidates(tables: Sequence[Candidates]) -> Candidates:
         columns[name] = np.concatenate(
             [getattr(table, name) + start for table, start in zip(tables, offset, strict=True)]
         )
-    records = {
+    records: dict[str, Any] = {
         name: tuple(record for table in tables for record in getattr(table, name))
         for name in ("accelerators", "nodes", "precisions", "engines")
     }
