@@ -29,7 +29,9 @@ def test_a_path_is_read_and_a_name_looked_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = place(tmp_path, "acme/tiny")
-    assert model(str(home)) == model(str(home / "config.json"))
+    folder, file = model(str(home)), model(str(home / "config.json"))
+    assert folder.layers == file.layers
+    assert file.sources[""].source == str(home / "config.json")
     assert model(str(home)).hidden == 64
     monkeypatch.chdir(tmp_path)
     (tmp_path / "llama-3.1-8b").mkdir()  # a folder that holds no model is no model

@@ -1,5 +1,7 @@
 """Models of the user: a config.json, a GGUF file, or a folder of folders with one each."""
 
+import dataclasses
+import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from inferometer.catalog.gguf import read_gguf
 from inferometer.catalog.huggingface import read_config
 from inferometer.catalog.names import normalise
 from inferometer.catalog.schema import collecting, refuse
+from inferometer.catalog.source import Evidence, Source
 from inferometer.errors import CatalogError
 
 _SUFFIXES = (".gguf", ".json")
@@ -29,9 +32,11 @@ def read_model(path: str | Path, *, name: str = "") -> Model:
         if not files:
             raise CatalogError(f"{path}: holds neither config.json nor a GGUF file")
         path = files[0]
-    if path.suffix.lower() == ".gguf":
-        return read_gguf(path, name=name)
-    return read_config(path, name=name)
+    gguf = path.suffix.lower() == ".gguf"
+    model = read_gguf(path, name=name) if gguf else read_config(path, name=name)
+    day = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC).date()
+    own = Source(source=str(path), as_of=day, evidence=Evidence.PUBLISHED)
+    return dataclasses.replace(model, sources={"": own})
 
 
 def is_path(name: str) -> bool:

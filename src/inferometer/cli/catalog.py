@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from inferometer.units import column, convert, units_of
 
 app = App(
     name="catalog",
-    help="Look facts up: accelerators, engines, prices, grids, lengths, each with its source.",
+    help="Look facts up: accelerators, models, prices, grids, lengths, each with its source.",
 )
 
 Format = Literal["table", "json"]
@@ -26,8 +27,16 @@ Row = Mapping[str, Any]
 Tables = Mapping[str, Mapping[str, Any]]
 
 
+def _models(overlay: Path | None) -> Mapping[str, Any]:
+    """Return all models; an overlay file holds none, a path names one in `show`."""
+    from inferometer.catalog.models import models
+
+    return models()
+
+
 _KINDS: Mapping[str, Callable[[Path | None], Mapping[str, Any]]] = {
     "accelerators": tables.accelerators,
+    "models": _models,
     "nodes": tables.nodes,
     "formats": tables.formats,
     "engines": tables.engines,
@@ -46,6 +55,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
         "peak_fp4",
         "tdp",
     ),
+    "models": ("name", "family", "max_context"),
     "nodes": ("accelerator", "accelerators", "host_power", "all_in_power"),
     "formats": ("bytes_per_element", "compute", "quality"),
     "engines": ("memory_rule", "memory_fraction", "reserve", "max_num_seqs", "max_batched_tokens"),
@@ -55,7 +65,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "diurnal": ("name",),
 }
 Kind = Literal[
-    "accelerators", "nodes", "formats", "engines", "prices",
+    "accelerators", "models", "nodes", "formats", "engines", "prices",
     "grids", "facilities", "lengths", "diurnal",
 ]  # fmt: skip
 
@@ -93,7 +103,8 @@ def show(
     """Show every fact about a name, with its unit, source, date and how it came to be known.
 
     Args:
-        name: Key or alias of anything in the catalogue, in any spelling.
+        name: Key or alias of anything in the catalogue, in any spelling; or the path of a model's
+            config.json, GGUF file or folder.
         overlay: TOML file whose records lie on top of the shipped ones.
         at: Day whose prices are shown; today without it.
         format: A table for people, or JSON.
@@ -114,14 +125,32 @@ def show(
 
 def _named(name: str, overlay: Path | None) -> list[tuple[str, Any]]:
     """Return (kind, record) of all records that a name spells."""
-    short, found = normalise(name), list[tuple[str, Any]]()
+    model = _model_named(name)
+    short, found = normalise(name), [("models", model)] if model else list[tuple[str, Any]]()
     for kind, read in _KINDS.items():
         for record in read(overlay).values():
-            if short in {normalise(spelling) for spelling in spellings_of(record)}:
+            if kind != "models" and short in {normalise(n) for n in spellings_of(record)}:
                 found.append((kind, record))
     keys = {record.key for kind, record in found if kind == "accelerators"}
     known = {record.key for kind, record in found if kind == "nodes"}
     return found + [("nodes", tables.node(key, overlay)) for key in sorted(keys - known)]
+
+
+def _model_named(name: str) -> Any:
+    """Return the model of that name or path, None if no model is called so.
+
+    Raises:
+        CatalogError: it is the path of a file at fault.
+    """
+    from inferometer.catalog.model_files import is_path
+    from inferometer.catalog.models import model
+
+    try:
+        return model(name)
+    except CatalogError:
+        if is_path(name):
+            raise
+        return None
 
 
 def _unknown(name: str, overlay: Path | None) -> str:
@@ -140,13 +169,29 @@ def _summary(kind: str, record: Any) -> Row:
         unit, value = units.get(name), getattr(record, name)
         shown = name if unit is None else column(name, unit)
         row[shown] = _plain(value if unit is None or value is None else convert(value, unit))
-    return row
+    return {**row, **_model_counts(record)} if kind == "models" else row
+
+
+def _model_counts(record: Any) -> Row:
+    """Return what the architecture of a model amounts to, counted."""
+    from inferometer.perf.counts import kv_bytes_per_token, parameters, state_bytes
+
+    counted = parameters(record)
+    return {
+        "parameters_total": counted.total,
+        "parameters_active": counted.active,
+        "kv_bytes_per_token_bf16": kv_bytes_per_token(record, 2.0),
+        "state_bytes": state_bytes(record),
+        "checkpoints": [checkpoint.name for checkpoint in record.checkpoints],
+    }
 
 
 def _facts(kind: str, record: Any) -> list[Row]:
     """Return one row per field of a record."""
     units, rows = units_of(type(record)), list[Row]()
     own: Source = record.sources[""]
+    if kind == "models":
+        rows = _count_facts(record, replace(own, source=f"counted from {own.source}"))
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
         if field.name in {"key", "sources"} or value is None:
@@ -156,6 +201,15 @@ def _facts(kind: str, record: Any) -> list[Row]:
         symbol = "" if unit is None else unit.shown or unit.symbol
         rows.append(_fact(f"{kind}/{record.key}", field.name, number, symbol, source))
     return rows
+
+
+def _count_facts(record: Any, source: Source) -> list[Row]:
+    place = f"models/{record.key}"
+    return [
+        _fact(place, name, _plain(value), "B" if "bytes" in name else "", source)
+        for name, value in _model_counts(record).items()
+        if name != "checkpoints"
+    ]
 
 
 def _fact(record: str, field: str, value: Any, unit: str, source: Source) -> Row:
@@ -255,4 +309,6 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, dict):  # a nested record: what it has, not what it lacks
+        return " ".join(f"{name} {_cell(item)}" for name, item in value.items() if item)
     return ", ".join(_cell(item) for item in value) if isinstance(value, list) else str(value)
