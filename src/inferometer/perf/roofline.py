@@ -111,13 +111,13 @@ def step_time(batch: Batch, machine: Machine) -> StepTime:
         np.maximum(*attention),
         _network(tokens, machine),
     )
+    busy = parts[0] + parts[1] + parts[2] + parts[3]
     return StepTime(
         linear=parts[0],
         experts=parts[1],
         attention=parts[2],
         network=parts[3],
-        overhead=_overhead(batch, machine)
-        + _launches(batch, sum(parts, start=np.zeros(1)), machine),
+        overhead=_overhead(batch, machine) + _launches(batch, busy, machine),
         compute=linear[0] + experts[0] + attention[0],
         memory=linear[1] + experts[1] + attention[1],
     )
