@@ -8,12 +8,14 @@ from inferometer.cli.options import Format, Question, Stated, deployment_spec, s
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.scenario import Scenario
 from inferometer.deployment import Deployment
-from inferometer.errors import ScenarioError
+from inferometer.errors import InfeasibleError, ScenarioError
+from inferometer.plan.cheapest import cheapest
 from inferometer.plan.option import stated
 from inferometer.plan.provenance import Fact
-from inferometer.plan.search import search
 from inferometer.plan.space import build
 from inferometer.plan.waterfall import Step, waterfall
+from inferometer.workload.shape import Shape
+from inferometer.workload.slo import Slo
 
 
 def explain(
@@ -33,8 +35,8 @@ def explain(
         format: A table for people, or JSON.
     """
     scenario = scenario_of(file, question or Question())
-    built = _deployment(scenario, deployment or Stated())
     slo, shape = inputs.slo_of(scenario), inputs.shape_of_scenario(scenario)
+    built = _deployment(scenario, deployment or Stated(), slo, shape)
     catalog = inputs.overlay_of(scenario)
     evaluate, ideal = inputs.evaluator(slo, catalog), inputs.ideal(slo, catalog)
     prediction = evaluate(one(built), shape)
@@ -70,12 +72,14 @@ def _sources(
     ]
 
 
-def _deployment(scenario: Scenario, stated_one: Stated) -> Deployment:
+def _deployment(scenario: Scenario, stated_one: Stated, slo: Slo, shape: Shape) -> Deployment:
     model, catalog = inputs.model_of(scenario), inputs.overlay_of(scenario)
     if stated_one.gpu or scenario.deployment is not None:
         return inputs.deployment_of(model, deployment_spec(scenario, stated_one), catalog)
-    slo, weights = inputs.slo_of(scenario), inputs.weights_of(model, scenario.search, catalog)
+    weights = inputs.weights_of(model, scenario.search, catalog)
     supplies = inputs.supplies_of(scenario.search, scenario.prices, catalog)
     space = build(model, supplies, inputs.choices_of(weights, scenario.search, catalog))
-    shape = inputs.shape_of_scenario(scenario)
-    return search(space, shape, slo, inputs.evaluator(slo, catalog)).best.deployment
+    found = cheapest(space, shape, slo, inputs.evaluator(slo, catalog))
+    if found is None:
+        raise InfeasibleError(f"no deployment meets {slo}: `inferometer plan` says what would")
+    return found.deployment

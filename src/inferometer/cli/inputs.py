@@ -14,6 +14,7 @@ from inferometer.catalog.models import Model, model
 from inferometer.catalog.prices import AcceleratorPrice, accelerator_price, accelerator_prices
 from inferometer.catalog.source import Evidence
 from inferometer.catalog.tokens import token_prices
+from inferometer.cli.plausibility import doubts_of_prices, doubts_of_targets, warn
 from inferometer.cli.scenario import DeploymentSpec, PriceSpec, Scenario, SearchSpec
 from inferometer.deployment import Deployment, EngineSettings, Parallelism, Precision
 from inferometer.errors import InfeasibleError, ScenarioError
@@ -64,7 +65,9 @@ def slo_of(scenario: Scenario) -> Slo:
     Raises:
         ScenarioError: one that cannot be read.
     """
-    return parse_slo(scenario.slo, headroom=scenario.headroom)
+    slo = parse_slo(scenario.slo, headroom=scenario.headroom)
+    warn(doubts_of_targets(slo))
+    return slo
 
 
 def overlay_of(scenario: Scenario) -> Path | None:
@@ -124,6 +127,7 @@ def supplies_of(
         CatalogError: an unknown accelerator.
     """
     known = tables.accelerators(catalog)
+    warn(doubts_of_prices(_own_prices(prices, catalog)))
     counts = _stated(search.have, catalog)
     names = [*counts] or [tables.accelerator(name, catalog).key for name in search.gpus]
     every = [chip.key for chip in known.values() if chip.kind != "cpu"]

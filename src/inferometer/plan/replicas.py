@@ -16,7 +16,8 @@ from typing import Protocol
 import numpy as np
 
 from inferometer.candidates import Candidates, Flags, Floats, Ints
-from inferometer.errors import ScenarioError
+from inferometer.catalog.models import Model
+from inferometer.errors import InfeasibleError, ScenarioError
 from inferometer.perf.goodput import goodput_fraction
 from inferometer.perf.prediction import QUANTILES, Depth, Prediction
 from inferometer.workload.shape import Shape
@@ -124,7 +125,11 @@ def outline(
     """Return what the capacities alone tell: what fits, and which count carries the load.
 
     `replicas` is 0 throughout.
+
+    Raises:
+        InfeasibleError: a request is longer than the model's context.
     """
+    check_context(candidates.model, shape)
     single = evaluate(with_replicas(candidates, np.ones_like(most)), shape, depth=Depth.CAPACITY)
     least = _least_count(single, most, shape, slo)
     return Sizing(
@@ -135,6 +140,21 @@ def outline(
         ratios=np.full((len(slo.terms), len(candidates)), np.nan),
         evaluations=len(candidates),
     )
+
+
+def check_context(model: Model, shape: Shape) -> None:
+    """Refuse a workload whose longest request `model` was not published for.
+
+    Raises:
+        InfeasibleError: a request is longer than the model's context.
+    """
+    longest = float((shape.inputs + shape.outputs).max())
+    if longest > model.max_context:
+        raise InfeasibleError(
+            f"workload {shape.name!r}: the longest request has {longest:.0f} tokens, "
+            f"{model.key} was published for {model.max_context}; cap the lengths or name a model "
+            "with a longer context"
+        )
 
 
 def settle(

@@ -10,7 +10,6 @@ import numpy as np
 
 from inferometer.account.bill import Tariff
 from inferometer.candidates import Candidates, Floats, Ints
-from inferometer.errors import InfeasibleError
 from inferometer.perf.prediction import Prediction
 from inferometer.plan.infeasible import NoPlanError, nearest
 from inferometer.plan.option import RENTED, Option, option
@@ -76,7 +75,6 @@ def search(space: Space, shape: Shape, slo: Slo, evaluate: Evaluate, site: Tarif
     Raises:
         NoPlanError: nothing does; it carries the nearest deployment and what would have to give.
     """
-    _check_context(space, shape)
     if not len(space.candidates):
         raise NoPlanError("no configuration can be built", counts=space.excluded)
     sizing = size(space.candidates, space.most_replicas, shape, slo, evaluate)
@@ -106,17 +104,6 @@ def search(space: Space, shape: Shape, slo: Slo, evaluate: Evaluate, site: Tarif
         unpriced=space.unpriced,
         why=_why(sized.take(chosen[:1]), options, shape, slo, evaluate),
     )
-
-
-def _check_context(space: Space, shape: Shape) -> None:
-    longest = float((shape.inputs + shape.outputs).max())
-    model = space.candidates.model
-    if longest > model.max_context:
-        raise InfeasibleError(
-            f"workload {shape.name!r}: the longest request has {longest:.0f} tokens, "
-            f"{model.key} was published for {model.max_context}; cap the lengths or name a model "
-            "with a longer context"
-        )
 
 
 def _sized(space: Space, sizing: Sizing, rows: Ints) -> Candidates:

@@ -107,7 +107,10 @@ def parse_target(text: str) -> Target:
         raise ScenarioError(f"SLO {text!r}: metric {metric!r} is not one of {', '.join(METRICS)}")
     if quantile not in QUANTILES:
         raise ScenarioError(f"SLO {text!r}: {quantile!r} is not one of {', '.join(QUANTILES)}")
-    limit = parse(match[3], Unit("s"))
+    try:
+        limit = parse(match[3], Unit("s"))
+    except UnitError as error:
+        raise ScenarioError(f"SLO {text!r}: {error}") from error
     if limit <= 0:
         raise ScenarioError(f"SLO {text!r}: the limit must be positive")
     return Target(metric=metric, quantile=quantile, limit=limit)
