@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from inferometer.catalog.models import model, models
+from inferometer.catalog.names import index
 from inferometer.catalog.source import Evidence
 from inferometer.catalog.tables import formats
 from inferometer.errors import CatalogError
@@ -92,3 +93,27 @@ def test_spellings(name: str, key: str) -> None:
 def test_unknown_name_lists_the_nearest() -> None:
     with pytest.raises(CatalogError, match=r"llama-3\.1-8b"):
         model("llama-3.1-9b")
+
+
+def test_every_name_means_one_model() -> None:
+    assert len(index(models())) > len(models())
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("google/gemma-2-9b-it", "gemma-2-9b"),
+        ("zai-org/GLM-4.6-FP8", "glm-4.6"),
+        ("amd/Llama-3.1-70B-Instruct-FP8-KV", "llama-3.1-70b"),
+        ("RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w8a8", "llama-3.1-8b"),
+        ("hugging-quants/Meta-Llama-3.1-70B-Instruct-AWQ-INT4", "llama-3.1-70b"),
+        ("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "llama-3.3-70b"),
+        ("internlm/internlm2_5-7b-chat", "internlm2-7b"),
+        ("01-ai/Yi-1.5-9B-Chat", "yi-9b"),
+        ("allenai/OLMo-2-1124-7B-Instruct", "olmo-2-7b"),
+        ("facebook/opt-6.7b", "opt-6.7b"),
+        ("MiniMaxAI/MiniMax-M2", "minimax-m2.5"),
+    ],
+)
+def test_tunings_and_conversions_are_their_base_model(name: str, key: str) -> None:
+    assert model(name).key == key
