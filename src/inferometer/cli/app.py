@@ -15,6 +15,7 @@ app.command("inferometer.cli.catalog:app", name="catalog")
 app.command("inferometer.cli.plan:plan", name="plan")
 app.command("inferometer.cli.predict:predict", name="predict")
 app.command("inferometer.cli.explain:explain", name="explain")
+app.command("inferometer.cli.simulate:simulate", name="simulate")
 app.command("inferometer.cli.validate:validate", name="validate")
 app.command("inferometer.cli.calibrate:calibrate", name="calibrate")
 

@@ -30,6 +30,7 @@ from inferometer.workload.formats.files import read
 from inferometer.workload.shape import Shape, shape_of
 from inferometer.workload.slo import Slo, parse_slo
 from inferometer.workload.synthesis import synthesise
+from inferometer.workload.trace import Trace
 
 
 def model_of(scenario: Scenario) -> Model:
@@ -52,10 +53,20 @@ def shape_of_scenario(scenario: Scenario) -> Shape:
         ScenarioError: none given.
         WorkloadError: it cannot be read or made.
     """
+    return shape_of(trace_of_scenario(scenario))
+
+
+def trace_of_scenario(scenario: Scenario) -> Trace:
+    """Return the requests of a scenario: those of its trace, or synthetic ones.
+
+    Raises:
+        ScenarioError: none given.
+        WorkloadError: they cannot be read or made.
+    """
     if scenario.trace:
-        return shape_of(read(Path(scenario.trace)).trace)
+        return read(Path(scenario.trace)).trace
     if scenario.workload is not None:
-        return shape_of(synthesise(scenario.workload, seed=scenario.seed))
+        return synthesise(scenario.workload, seed=scenario.seed)
     raise ScenarioError("no workload: give --trace FILE, --workload SPEC or a [workload] table")
 
 

@@ -91,6 +91,11 @@ def quantiles(values: Floats) -> Latency:
     return Latency(mean=float(values.mean()), p50=p50, p90=p90, p99=p99)
 
 
+def tail(values: Floats, level: float) -> float:
+    """Return one quantile; NaN without values."""
+    return float(np.quantile(values, level)) if len(values) else np.nan
+
+
 def gap_quantiles(simulation: Simulation) -> Latency:
     """Return the quantiles of gaps between tokens, each within half a percent."""
     gaps = simulation.gaps

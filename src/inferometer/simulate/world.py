@@ -43,6 +43,13 @@ class Play:
     interval: Duration = 0.0
     longest: int = 0
 
+    def __post_init__(self) -> None:
+        if self.router not in ROUTERS:
+            raise ScenarioError(f"router {self.router!r} is unknown; known: {', '.join(ROUTERS)}")
+        for name in ("clients", "interval", "horizon", "longest"):
+            if not getattr(self, name) >= 0:
+                raise ScenarioError(f"{name} is {getattr(self, name)}; at least 0 is wanted")
+
 
 SAMPLES = 200
 """Samples of the series where none is asked for."""
@@ -71,11 +78,9 @@ def limits_of(deployment: Deployment, machine: Machine, play: Play) -> Limits:
     """Return what the engine's schedule obeys on one lane.
 
     Raises:
-        ScenarioError: an unknown router, a step budget below the sequences, a model without KV.
+        ScenarioError: a step budget below the sequences, a model without KV.
     """
     settings, stages = deployment.settings, deployment.parallelism.pipeline
-    if play.router not in ROUTERS:
-        raise ScenarioError(f"router {play.router!r} is unknown; known: {', '.join(ROUTERS)}")
     sequences = max(1, settings.max_num_seqs // stages)
     if settings.max_batched_tokens < sequences:
         raise ScenarioError(

@@ -1,0 +1,81 @@
+"""The command simulate: the same outcome as predict's, records on demand, errors that say what."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inferometer.cli.app import run
+
+SCENARIO = """
+model = "llama-3.1-8b"
+slo = ["ttft p99 <= 2 s"]
+[workload]
+rate = "4 1/s"
+duration = "60 s"
+[workload.lengths]
+input = {mean = 500, p50 = 300}
+output = {mean = 200, p50 = 150}
+[deployment]
+gpu = "h100-sxm"
+replicas = 2
+"""
+
+
+@pytest.fixture
+def played(tmp_path: Path) -> str:
+    file = tmp_path / "scenario.toml"
+    file.write_text(SCENARIO, encoding="utf-8")
+    return str(file)
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert run(("simulate", *arguments, "--format", "json")) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_simulate_answers_as_predict_does(
+    capsys: pytest.CaptureFixture[str], played: str, tmp_path: Path
+) -> None:
+    records = tmp_path / "records.jsonl"
+    found = answer(capsys, played, "--records", str(records))
+    outcome, predicted = found["outcome"], found["predicted"]
+    assert outcome.keys() == predicted.keys()
+    assert outcome["evidence"] == "simulated"
+    counts = outcome["counts"]
+    assert counts["arrived"] == counts["finished"] > 100
+    assert outcome["tpot"]["mean_ms"] == pytest.approx(predicted["tpot"]["mean_ms"], rel=0.2)
+    rows = [json.loads(line) for line in records.read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == counts["arrived"]
+    assert all(row["first_token_ms"] <= row["finished_ms"] for row in rows)
+
+
+def test_the_same_seed_prints_the_same(capsys: pytest.CaptureFixture[str], played: str) -> None:
+    options = (played, "--router", "power-of-two")
+    assert answer(capsys, *options) == answer(capsys, *options)
+    other = answer(capsys, *options, "--seed", "7")
+    assert other["outcome"]["ttft"] != answer(capsys, *options)["outcome"]["ttft"]
+
+
+def test_tables_name_both_routes(capsys: pytest.CaptureFixture[str], played: str) -> None:
+    assert run(("simulate", played, "--clients", "20", "--speedup", "2")) == 0
+    assert "ttft, simulated" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--router", "best"), "known: round-robin"),
+        (("--speedup", "0"), "--speedup"),
+        (("--clients", "-1"), "clients"),
+        (("--max-batched-tokens", "10"), "max_batched_tokens"),
+        (("--trace", "/nowhere.jsonl"), "nowhere"),
+    ],
+)
+def test_bad_options_are_named(
+    capsys: pytest.CaptureFixture[str], played: str, options: tuple[str, ...], says: str
+) -> None:
+    assert run(("simulate", played, *options)) == 2
+    assert says in capsys.readouterr().err
