@@ -142,13 +142,19 @@ def _olmo3(c: Fields, i: int, layers: int) -> Block:
 
 
 def _exaone4(c: Fields, i: int, layers: int) -> Block:
-    pattern = c.raw.get("sliding_window_pattern")
-    windowed = c.has("sliding_window")
-    if isinstance(pattern, str) and windowed:  # letters such as "LLLG", G sees everything
-        window = None if pattern[i % len(pattern)] == "G" else c.whole("sliding_window")
-    else:
-        window = window_of(c, i, layers, rest="stated") if windowed else None
+    windowed = c.has("sliding_window") and not _sees_everything(c, i, layers)
+    window = c.whole("sliding_window") if windowed else None
     return grouped(c, window=window, qk_norm="head"), dense(c), 2 * hidden_of(c)
+
+
+def _sees_everything(c: Fields, i: int, layers: int) -> bool:
+    """Return whether layer i has no window, by a pattern of letters such as "LLLG" or a period."""
+    pattern = c.raw.get("sliding_window_pattern")
+    if not isinstance(pattern, str):
+        return window_of(c, i, layers, rest="stated") is None
+    if not pattern or set(pattern) - set("LG"):
+        raise c.fault("sliding_window_pattern", f"letters L and G are wanted, not {pattern!r:.60}")
+    return pattern[i % len(pattern)] == "G"
 
 
 def _stablelm(c: Fields, i: int, layers: int) -> Block:
