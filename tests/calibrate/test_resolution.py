@@ -1,0 +1,90 @@
+import pytest
+
+from inferometer.calibrate.measurement import Row
+from inferometer.calibrate.resolution import engine, layout, pool, precision
+from inferometer.catalog.models import model
+
+
+def row(layout: str = "serving", **cells: str) -> Row:
+    return Row(
+        key="r", source=cells.get("source", "lab"), family="f", gpu=cells.get("gpu", "H100-SXM"),
+        model=cells.get("model", "llama-3.1-8b"), cells=cells, metrics={}, layout=layout,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cells", "wanted", "replicas"),
+    [
+        ({"tp": "4", "num_gpus": "4", "precision": "fp8"}, "TP4", 1),
+        ({"tp": "2", "num_gpus": "8", "precision": "fp4"}, "TP2", 4),
+        ({"tp": "4", "pp": "2", "num_gpus": "8"}, "TP4 PP2", 1),
+        # ML.ENERGY counts the tensor ranks of a sparse model as expert ranks.
+        ({"tp": "1", "ep": "8", "dp": "1", "num_gpus": "8"}, "TP8 EP", 1),
+        ({"tp": "1", "ep": "8", "dp": "8", "num_gpus": "8"}, "TP1 DP8 EP", 1),
+        # InferenceX's sources multiply both cuts: eight ranks, not sixty-four.
+        (
+            {"tp": "64", "ep": "8", "dp": "1", "num_gpus": "64", "note": "gemm=;moe_tp=8"},
+            "TP8 EP",
+            1,
+        ),
+        ({"tp": "1", "ep": "8", "dp": "64", "num_gpus": "64", "note": "moe_tp=8"}, "TP1 DP8 EP", 1),
+        # 64 query heads cannot be cut in 72: attention runs data parallel.
+        ({"tp": "72", "num_gpus": "72"}, "TP1 DP72 EP", 1),
+    ],
+)
+def test_counts_become_layouts(cells: dict[str, str], wanted: str, replicas: int) -> None:
+    found, copies = layout(row(**cells), model("qwen3-235b-a22b"))
+    assert (str(found), copies) == (wanted, replicas)
+
+
+def test_counts_that_cannot_hold_the_weights_give_way_to_the_fewest_that_can() -> None:
+    found, _ = layout(row(tp="1", num_gpus="1", precision="fp8"), model("qwen3-235b-a22b"))
+    assert found.tensor == 8  # 235 GB of weights leave room for a cache on eight of 80 GB
+
+
+def test_no_counts_means_the_fewest_ranks_that_leave_room_and_replicas() -> None:
+    cells = {"num_gpus": "8", "load_type": "offline", "precision": "fp8", "engine_norm": "trtllm"}
+    found, replicas = layout(row(**cells), model("llama-2-70b"))
+    assert (found.tensor, replicas) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "date", "wanted"),
+    [("vllm", "2024-06", "vllm-v0"), ("vLLM 0.9.0", "2025-09", "vllm"), ("", "", "vllm"),
+     ("tensorrt-llm", "2024", "trtllm-0"), ("tensorrt-llm", "2025", "trtllm"),
+     ("ollama (llama.cpp)", "2026", "llama.cpp"), ("sglang", "2024", "sglang"),
+     ("an engine of their own", "2025-05", "vllm")],
+)  # fmt: skip
+def test_engines_by_name_and_date(name: str, date: str, wanted: str) -> None:
+    assert engine(row(engine=name, measured_date=date)).key == wanted
+
+
+@pytest.mark.parametrize(
+    ("cells", "linear", "experts", "kv"),
+    [
+        ({}, "bf16", "bf16", "bf16"),
+        ({"precision": "bfloat16"}, "bf16", "bf16", "bf16"),
+        ({"precision": "fp8"}, "fp8", "fp8", "bf16"),
+        ({"precision": "fp8", "engine_norm": "trtllm"}, "fp8", "fp8", "fp8"),
+        ({"note": "gemm=nvfp4;moe=nvfp4;moe_tp=1"}, "nvfp4", "nvfp4", "bf16"),
+        ({"model": "nvidia/Qwen3-32B-NVFP4"}, "nvfp4", "nvfp4", "bf16"),
+        ({"model": "qwen3_14b (ollama tag)"}, "q4_k_m", "q4_k_m", "bf16"),
+    ],
+)
+def test_number_formats(cells: dict[str, str], linear: str, experts: str, kv: str) -> None:
+    found = precision(row(**cells), model("qwen3-32b"))
+    assert (found.linear.key, found.experts.key, found.kv.key) == (linear, experts, kv)
+
+
+def test_four_bit_latent_attention_stays_in_sixteen() -> None:
+    found = precision(row(precision="fp4"), model("deepseek-v3"))
+    assert (found.linear.key, found.experts.key) == ("bf16", "nvfp4")
+
+
+def test_pools_are_read_from_their_configuration() -> None:
+    one = row(decode_cfg='{"num_workers": "9", "tp_size": "8", "attention_dp_size": "1", '
+                         '"moe_ep_size": "8", "moe_tp_size": "1"}', precision="fp8", gpu="H200-SXM")  # fmt: skip
+    found = pool(one, model("deepseek-v3"), "decode_cfg")
+    assert found is not None
+    assert (str(found[0]), found[1]) == ("TP8 EP", 9)
+    assert pool(one, model("deepseek-v3"), "prefill_cfg") is None
