@@ -1,6 +1,7 @@
 """Service-level objectives: limits on latency quantiles, goodput, and how much stays free."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inferometer.errors import ScenarioError, UnitError
@@ -70,7 +71,7 @@ class Slo:
         return (", ".join(self.terms) or "none") + free
 
 
-def parse_slo(texts: tuple[str, ...], *, headroom: float = 0.0) -> Slo:
+def parse_slo(texts: Sequence[str], *, headroom: float = 0.0) -> Slo:
     """Return the objectives that `texts`, such as "ttft p99 <= 2 s", state.
 
     Raises:
