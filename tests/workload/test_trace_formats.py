@@ -167,3 +167,10 @@ def test_prefix_rows_follow_their_request_when_sorted(tmp_path: Path) -> None:
     assert prefixes is not None
     assert prefixes.hashes.tolist() == [1, 9, 1, 2, 3]
     assert np.diff(prefixes.offsets).tolist() == [2, 3]
+
+
+def test_a_csv_with_the_names_of_a_json_format_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("arrival_s,input_tokens,output_tokens\n0,10,10\n")
+    with pytest.raises(WorkloadError, match="JSON lines, not CSV"):
+        read(path)

@@ -56,6 +56,8 @@ _SIGNS = {  # names that tell a format, the more telling first
     "prefill-lengths": {"num_prefill_tokens", "num_decode_tokens"},
     "vllm-bench": {"input_lens"},
 }
+_TABLES = {"azure", "burstgpt", "lengths", "prefill-lengths"}
+"""Formats that are CSV; the others hold one JSON object a line."""
 
 
 def read(path: Path, format: str = "auto") -> Read:  # noqa: A002
@@ -118,7 +120,10 @@ def sniff(path: Path) -> str:
     if first.startswith(b"{"):
         return _by_names(path, _json_names(first))
     names = first.decode(errors="replace").replace('"', "").split(",")
-    return _by_names(path, {name.strip() for name in names})
+    name = _by_names(path, {name.strip() for name in names})
+    if name not in _TABLES:
+        raise WorkloadError(f"{path}: these are columns of {name!r}, which is JSON lines, not CSV")
+    return name
 
 
 def _json_names(line: bytes) -> set[str]:
