@@ -147,7 +147,8 @@ def test_littles_law_holds() -> None:
 @settings(**SMALL)
 def test_numbered_routers_are_the_named_ones(draw: float, session: int, lanes: int) -> None:
     loads = np.arange(lanes)[::-1].copy()
+    matches = np.roll(loads, 1) * 10
     visible = Visible(number=7, prompt=100, session=session, draw=draw)
     for number, router in enumerate(ROUTERS.values()):
-        assert choose(number, visible, loads) == router(visible, loads)
-        assert 0 <= router(visible, loads) < lanes
+        assert choose(number, visible, loads, matches) == router(visible, loads, matches)
+        assert 0 <= router(visible, loads, matches) < lanes

@@ -31,7 +31,8 @@ class Playing:
     """How the workload is played.
 
     Attributes:
-        router: "least-loaded", "round-robin", "power-of-two" or "session-sticky".
+        router: "least-loaded", "round-robin", "power-of-two", "session-sticky" or
+            "prefix-affinity".
         clients: Closed loop with so many clients; the arrival times then do not count.
         speedup: Factor by which arrivals are compressed.
         records: File for one row per request, JSON Lines.
@@ -185,6 +186,7 @@ def rows(run: Simulation) -> Iterator[dict[str, Any]]:
             **{name: value if value >= 0 else None for name, value in times.items()},
             "input_tokens": int(records.prompt[number]),
             "output_tokens": int(records.output[number]),
+            "cached_tokens": int(records.cached[number]),
             "lane": int(records.lane[number]),
             "preemptions": int(records.preemptions[number]),
         }
@@ -212,6 +214,7 @@ def _tables(answer: dict[str, Any]) -> None:
         "KV cache in use": outcome.kv_fraction,
         "KV cache at most": found.kv_fraction,
         "time in steps": found.busy,
+        "cached tok/s": outcome.cached_rate,
         "preemptions": found.preemptions,
         "TTFT p99.9 ms": found.ttft_p999 * 1e3,
         "TTFT p99 / p50": found.ttft_jitter,

@@ -7,9 +7,31 @@ from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
 
-from inferometer.simulate import blocks, engine, fleet, heap, jump, router, step, tally, windows
+from inferometer.simulate import (
+    blocks,
+    engine,
+    fleet,
+    heap,
+    jump,
+    prefix,
+    router,
+    step,
+    tally,
+    windows,
+)
 
-HOT: tuple[ModuleType, ...] = (step, heap, jump, blocks, windows, tally, router, engine, fleet)
+HOT: tuple[ModuleType, ...] = (
+    step,
+    heap,
+    jump,
+    blocks,
+    prefix,
+    windows,
+    tally,
+    router,
+    engine,
+    fleet,
+)
 
 
 @cache

@@ -6,9 +6,10 @@ recomputation). Where SGLang differs, `docs/simulator.md` says so. Between two c
 nothing is decided, so the clock jumps over all steps at once.
 """
 
-from inferometer.simulate.blocks import grown, held, steps_that_fit
+from inferometer.simulate.blocks import grown, steps_that_fit
 from inferometer.simulate.heap import pop, push, remove
 from inferometer.simulate.jump import elapsed, price
+from inferometer.simulate.prefix import acquire, evict, needed, release
 from inferometer.simulate.state import FINISHED, NEVER, RELEASED, World
 from inferometer.simulate.step import visible_sum
 from inferometer.simulate.tally import count_gap, settle
@@ -90,8 +91,7 @@ def admit(world: World, number: int) -> None:
         latest = lane.head
         lane.head = request.follower
         lane.waiting -= 1
-        lane.used += held(world, request.prompt + request.produced)
-        request.computed = 0
+        acquire(world, number, latest)
         request.order = lane.admissions
         lane.admissions += 1
         if request.admitted < 0.0:
@@ -105,7 +105,7 @@ def can_admit(world: World, number: int, candidate: int) -> bool:
     request = world.requests[candidate]
     wanted = request.prompt + request.produced
     due = world.residues[number, (lane.steps + 1) % limits.block]
-    if held(world, wanted) > limits.blocks - lane.used - due:
+    if needed(world, number, candidate) > limits.blocks - lane.used - due:
         return False
     if limits.chunked == 1:
         return lane.running + lane.prefill < limits.budget
@@ -156,6 +156,7 @@ def commit(world: World, number: int) -> None:
     lane.now = lane.end
     if lane.decoding > 0:
         lane.used += grown(world, number, lane.planned)
+        evict(world, number)
         lane.steps += lane.planned
         while lane.running > 0 and world.keys[number, 0] // ORDER <= lane.steps:
             done = pop(world.keys[number], world.heap[number], lane.running)
@@ -198,12 +199,6 @@ def leave(world: World, number: int, latest: int) -> None:
     world.residues[number, (1 - request.base) % world.limits.block] -= 1
     place_in_windows(world, number, request.base, -1)
     release(world, number, latest, request.base + lane.steps)
-
-
-def release(world: World, number: int, latest: int, tokens: int) -> None:
-    """Give back the blocks of a sequence that holds `tokens`."""
-    lane = world.lanes[number]
-    lane.used -= held(world, tokens)
 
 
 def finish(world: World, number: int, latest: int) -> None:

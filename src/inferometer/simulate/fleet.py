@@ -7,7 +7,8 @@ from inferometer.simulate.blocks import held
 from inferometer.simulate.engine import advance, resolve, schedule
 from inferometer.simulate.heap import sink
 from inferometer.simulate.jump import interrupt
-from inferometer.simulate.router import Visible, choose
+from inferometer.simulate.prefix import matched
+from inferometer.simulate.router import AFFINE, Visible, choose
 from inferometer.simulate.state import ARRIVED, NEVER, REJECTED, RELEASED, World
 from inferometer.simulate.tally import sample
 
@@ -70,7 +71,10 @@ def arrive(world: World, latest: int, instant: float) -> None:
         resolve(world, latest, instant)
         return
     visible = Visible(turn, request.prompt, request.session, request.draw)
-    number = choose(limits.router, visible, world.loads)
+    if limits.router == AFFINE:
+        for lane in range(len(world.lanes)):
+            world.matches[lane] = matched(world, lane, latest)
+    number = choose(limits.router, visible, world.loads, world.matches)
     request.lane = number
     world.loads[number] += 1
     enqueue(world, number, latest, instant)

@@ -17,6 +17,7 @@ from inferometer.simulate.coefficients import StepCoefficients
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Counters = NDArray[np.int32]
 
 NEVER = float("inf")
 
@@ -51,7 +52,6 @@ class Request:
         order: Its number in the lane's order of admission; the latest is preempted first.
         follower: Next request of the waiting queue, -1 for none.
         cached: Prompt tokens served from the prefix cache at first admission.
-        shared: KV blocks that the prefix cache counts for it.
         preemptions: How often it was preempted.
     """
 
@@ -74,7 +74,6 @@ class Request:
     order: int
     follower: int
     cached: int
-    shared: int
     preemptions: int
 
 
@@ -92,6 +91,7 @@ class Lane:
         running: Sequences whose prompts are done.
         base: Sum of their `base`.
         used: KV blocks in use.
+        idle: KV blocks that nobody uses, cached by hash.
         head: First waiting request, -1 for none.
         tail: Last waiting request.
         waiting: Requests waiting.
@@ -127,6 +127,7 @@ class Lane:
     running: int
     base: int
     used: int
+    idle: int
     head: int
     tail: int
     waiting: int
@@ -174,6 +175,7 @@ class Limits(NamedTuple):
         sequences: Running sequences of a lane.
         blocks: KV blocks of a lane.
         block: Tokens per block.
+        hashed: Prompt tokens per hash.
         overhead: Blocks that a sequence takes beside its tokens (recurrent state).
         longest: Prompt and output tokens of one request together.
         chunked: Whether a prompt may be cut, and decode beside others: 1 or 0.
@@ -185,6 +187,7 @@ class Limits(NamedTuple):
     sequences: int
     blocks: int
     block: int
+    hashed: int
     overhead: int
     longest: int
     chunked: int
@@ -213,6 +216,13 @@ class World(NamedTuple):
         counters: See `RELEASED` [3].
         children: Requests that wait for a request, and where each one's begin [edge], [request + 1]
         offsets: See `children`.
+        hashes: Prompt blocks by hash, and where each request's begin [hash], [request + 1].
+        starts: See `hashes`.
+        references: Sequences on each hash, `prefix.ABSENT` without the block [lane, hash].
+        sizes: KV blocks that it stands for [lane, hash].
+        older: Next less recently used hash that nobody uses; the list's ends last [lane, hash + 1].
+        newer: Next more recently used one.
+        matches: Prompt tokens that each lane has cached, for routers that ask [lane].
         series: Running, waiting and blocks at regular times [bin, 3].
         interval: Time between those, s.
         step: Step time.
@@ -234,6 +244,13 @@ class World(NamedTuple):
     counters: Ints
     children: Ints
     offsets: Ints
+    hashes: Ints
+    starts: Ints
+    references: Counters
+    sizes: Counters
+    older: Counters
+    newer: Counters
+    matches: Ints
     series: Floats
     interval: float
     step: StepCoefficients

@@ -10,11 +10,12 @@ import numpy as np
 from inferometer.candidates import one
 from inferometer.catalog.efficiency import Efficiencies
 from inferometer.deployment import Deployment
-from inferometer.errors import InfeasibleError, ScenarioError
+from inferometer.errors import InfeasibleError, ScenarioError, WorkloadError
 from inferometer.perf.memory import memory
 from inferometer.perf.roofline import Machine, compile_candidates
 from inferometer.perf.sharding import buildable
 from inferometer.simulate.coefficients import coefficients
+from inferometer.simulate.prefix import ABSENT
 from inferometer.simulate.router import ROUTERS
 from inferometer.simulate.state import NEVER, Lane, Limits, Request, World, dtype, empty_lane
 from inferometer.simulate.tally import BUCKETS
@@ -95,6 +96,7 @@ def limits_of(deployment: Deployment, machine: Machine, play: Play) -> Limits:
         sequences=sequences,
         blocks=int(kv // block_bytes),
         block=settings.engine.block_size,
+        hashed=settings.engine.block_size,
         overhead=int(np.ceil(state / block_bytes)),
         longest=play.longest or deployment.model.max_context or 2**31,
         chunked=int(settings.engine.chunked_prefill),
@@ -162,6 +164,11 @@ def world_of(
     size, count, reaches = len(trace), lanes_of(deployment), len(step.reaches)
     interval = play.interval or max(trace.span, 1.0) / SAMPLES
     children, offsets = _edges(size, play.clients)
+    hashes, starts = _hashes(trace, caching=deployment.settings.prefix_caching)
+    if trace.prefixes is not None:
+        limits = limits._replace(hashed=trace.prefixes.block_size)
+    known = int(hashes.max(initial=-1)) + 1
+    ends = np.full((count, known + 1), known, np.int32)
     columns = columns_of(trace, play)
     columns["pending"] = np.bincount(children, minlength=size)
     return World(
@@ -180,11 +187,43 @@ def world_of(
         counters=np.zeros(3, np.int64),
         children=children,
         offsets=offsets,
+        hashes=hashes,
+        starts=starts,
+        references=np.full((count, known), ABSENT, np.int32),
+        sizes=np.zeros((count, known), np.int32),
+        older=ends,
+        newer=ends.copy(),
+        matches=np.zeros(count, np.int64),
         series=np.zeros((10 * SAMPLES, 3)),
         interval=interval,
         step=step,
         limits=limits,
     )
+
+
+def _hashes(trace: Trace, *, caching: bool) -> tuple[Ints, Ints]:
+    """Return hashes numbered from 0, apart for each tenant, and where each request's begin.
+
+    Raises:
+        WorkloadError: more hashes than a prompt has blocks.
+    """
+    size, prefixes = len(trace), trace.prefixes
+    if prefixes is None or not caching:
+        return np.zeros(0, np.int64), np.zeros(size + 1, np.int64)
+    count = np.diff(prefixes.offsets)
+    over = count > -(-trace.input_tokens // prefixes.block_size)
+    if over.any():
+        row = int(over.argmax())
+        raise WorkloadError(
+            f"{trace.name or 'trace'}: request {row} has {count[row]} hashes, but its "
+            f"{trace.input_tokens[row]} prompt tokens make fewer blocks of {prefixes.block_size}"
+        )
+    numbered = np.unique(prefixes.hashes, return_inverse=True)[1]
+    if trace.tenant is not None:
+        tenant = np.unique(trace.tenant, return_inverse=True)[1]
+        salted = np.repeat(tenant, count) * (int(numbered.max(initial=0)) + 1) + numbered
+        numbered = np.unique(salted, return_inverse=True)[1]
+    return numbered.astype(np.int64), prefixes.offsets
 
 
 def _edges(size: int, clients: int) -> tuple[Ints, Ints]:
