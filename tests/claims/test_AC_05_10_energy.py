@@ -7,37 +7,14 @@ test says so (xfail, strict), with what it reaches.
 
 import csv
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
-from perf_cases import deployment, machine
+from perf_cases import deployment, machine, serve
 
-from inferometer.deployment import Deployment
-from inferometer.perf.closed_loop import closed_loop
 from inferometer.perf.demand import fixed_lengths
-from inferometer.perf.lanes import divide
-from inferometer.perf.power import busy_draw, step_power
+from inferometer.perf.power import step_power
 from inferometer.perf.static_batch import static_batch
-
-
-class Served(NamedTuple):
-    joules_per_token: float
-    watts: float
-    itl: float
-    rate: float
-
-
-def serve(one: Deployment, sequences: float, inputs: float, outputs: float) -> Served:
-    """Return a closed loop of `sequences` clients, as ML.ENERGY runs it."""
-    built = machine(one)
-    asked = fixed_lengths(np.array([inputs]), np.array([outputs]), built.shard.reaches)
-    lanes = divide(built, asked)
-    clients = np.array([sequences]) / lanes.count
-    loop = closed_loop(clients, np.minimum(clients, lanes.memory_limit), built, asked)
-    watts = float((busy_draw(loop.state, 1.0, built).total * one.accelerators)[0])
-    rate = float((loop.rate * lanes.count * outputs)[0])
-    return Served(watts / rate, watts, float(loop.state.plain.total[0]), rate)
 
 
 def batch_of_one(tensor: int) -> tuple[float, float]:

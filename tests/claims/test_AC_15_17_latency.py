@@ -4,8 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from perf_cases import deployment
-from test_AC_05_10_energy import serve
+from perf_cases import deployment, serve
 
 from inferometer.deployment import Deployment
 

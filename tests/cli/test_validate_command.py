@@ -61,7 +61,7 @@ def test_json_gives_groups_and_regret(file: Path, capsys: pytest.CaptureFixture[
 def test_bad_input_leaves_with_two(
     file: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = [] if arguments[0].endswith(".csv") else [str(file)]
+    path = [str(file)] if arguments[0] == "--by" else list[str]()
     assert run(["validate", *path, *arguments]) == BAD_INPUT
     assert "error:" in capsys.readouterr().err
 

@@ -15,8 +15,14 @@ from inferometer.perf.steady import steady
 
 NAMES = ("llama-3.1-8b", "qwen3-30b-a3b", "deepseek-v3", "gemma-3-27b", "gpt-oss-120b")
 CHIPS = ("a100-sxm-80gb", "h100-sxm", "b200", "mi300x", "l40s", "rtx-4090")
+
+
+def built_on(name: str, chip: str, tensor: int) -> Machine:
+    return machine(deployment(name, chip, tensor=tensor))
+
+
 machines = st.builds(
-    lambda name, chip, tensor: machine(deployment(name, chip, tensor=tensor)),
+    built_on,
     st.sampled_from(NAMES), st.sampled_from(CHIPS), st.sampled_from((1, 2, 4)),
 )  # fmt: skip
 sequences = st.floats(1, 500)

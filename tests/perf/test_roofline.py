@@ -1,12 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from perf_cases import deployment, machine
 
-from inferometer.perf.roofline import Batch, StepTime, soft_max, step_time
+from inferometer.deployment import Deployment
+from inferometer.perf.roofline import Batch, Machine, StepTime, soft_max, step_time
 
 
-def decode(one: object, sequences: float, context: float = 1000.0) -> StepTime:
-    built = machine(one) if not hasattr(one, "rates") else one  # type: ignore[arg-type]
+def decode(one: Machine | Deployment, sequences: float, context: float = 1000.0) -> StepTime:
+    built = machine(one) if isinstance(one, Deployment) else one
     rows = len(built.shard.reaches)
     return step_time(
         Batch(
@@ -57,8 +60,6 @@ def test_prompt_steps_wait_for_launches_and_decode_steps_do_not() -> None:
 
 
 def test_offline_batches_stream_nothing() -> None:
-    from dataclasses import replace
-
     built = machine(deployment())
     online, offline = decode(built, 100), decode(replace(built, streaming=False), 100)
     saved = 100 * built.rates.stream_overhead[0]

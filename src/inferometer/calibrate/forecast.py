@@ -223,7 +223,7 @@ def _pools(group: Group) -> Columns:
     steps = np.maximum(loads["outputs"] - 1, 1.0)
     clients = np.where(np.isfinite(offered), back.limit * back.lanes, loads["clients"])
     running = np.clip(clients / back.lanes, 1.0, back.limit)
-    limit = running
+    limit, first = running, transfer
     for _ in range(ROUNDS):
         tpot = _decode_step(running, back).total
         most = np.minimum(RUSH * capacity, offered)

@@ -3,7 +3,7 @@
 import csv
 import gzip
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -73,7 +73,7 @@ def _rows(file: TextIO, path: Path) -> Iterator[Row]:
         yield _row(cells, layout, place)
 
 
-def _layout(columns: list[str] | tuple[str, ...], path: Path) -> str:
+def _layout(columns: Sequence[str], path: Path) -> str:
     for layout, signature in _SIGNATURES.items():
         if signature <= set(columns):
             return layout

@@ -124,10 +124,12 @@ def _of_group(
 ) -> list[list[Verdict]]:
     columns = forecast(group)
     names = {name for o in group.observations for name in o.row.metrics}
-    values = {name: metric(name, columns, group.loads) for name in names}
+    unknown = np.full(len(group.observations), np.nan)
+    found = {name: metric(name, columns, group.loads) for name in names}
+    values = {name: unknown if value is None else value for name, value in found.items()}
     return [
         [
-            _verdict(observation, name, None if values[name] is None else values[name][place],
+            _verdict(observation, name, float(values[name][place]),
                      group.kind, residuals, novelty(observation))
             for name in observation.row.metrics
         ]
@@ -136,15 +138,15 @@ def _of_group(
 
 
 def _verdict(
-    observation: Observation, name: str, value: float | None, load: str,
+    observation: Observation, name: str, value: float, load: str,
     residuals: Mapping[str, Residual], novelty: str,
 ) -> Verdict:  # fmt: skip
     row, measured = observation.row, observation.row.metrics[name]
-    if value is None or not np.isfinite(value):
+    if not np.isfinite(value):
         reason = f"{name} is not modelled for a load of kind {load}"
         return Verdict(row=row, metric=name, measured=measured, load=load, reason=reason)
     low, high = spread(residuals, quantity(name), load, novelty)
     return Verdict(
         row=row, metric=name, measured=measured, load=load,
-        predicted=float(value), lower=float(value * low), upper=float(value * high),
+        predicted=value, lower=value * low, upper=value * high,
     )  # fmt: skip

@@ -1,0 +1,44 @@
+"""Predicted against measured, and the residuals, one panel per quantity."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from inferometer.calibrate.verdict import Verdict, quantity
+from inferometer.errors import ScenarioError
+
+
+def draw(verdicts: Sequence[Verdict], path: Path) -> None:
+    """Write a figure of all predicted verdicts; the ending of `path` gives the format.
+
+    Raises:
+        ScenarioError: nothing was predicted, or the file cannot be written.
+    """
+    kinds: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        if np.isfinite(verdict.error):
+            kinds.setdefault(quantity(verdict.metric), []).append(verdict)
+    if not kinds:
+        raise ScenarioError("--plot: no row was predicted")
+    figure = Figure(figsize=(3.2 * len(kinds), 6), layout="constrained")
+    axes = figure.subplots(2, len(kinds), squeeze=False)
+    for column, (name, found) in enumerate(sorted(kinds.items())):
+        measured = np.array([v.measured for v in found])
+        predicted = np.array([v.predicted for v in found])
+        top, bottom = axes[0, column], axes[1, column]
+        top.loglog(measured, predicted, ".", markersize=2, alpha=0.5)
+        ends = [measured.min(), measured.max()]
+        top.loglog(ends, ends, "k-", linewidth=0.8)
+        top.set_title(name)
+        top.set_xlabel("measured")
+        top.set_ylabel("predicted")
+        bottom.semilogx(measured, np.log(predicted / measured), ".", markersize=2, alpha=0.5)
+        bottom.axhline(0, color="k", linewidth=0.8)
+        bottom.set_xlabel("measured")
+        bottom.set_ylabel("ln(predicted / measured)")
+    try:
+        figure.savefig(path)
+    except (OSError, ValueError) as error:
+        raise ScenarioError(f"--plot {path}: cannot be written: {error}") from error
