@@ -59,6 +59,25 @@ LATENT: Shapes = {
     "attn_output": (H, HEADS * 12),
     "ffn_norm": (H,),
 }
+BIASES: Shapes = {
+    "attn_q.bias": (HEADS * DIM,),
+    "attn_k.bias": (KV * DIM,),
+    "attn_v.bias": (KV * DIM,),
+}
+SHARED: Shapes = {
+    "ffn_gate_inp_shexp": (H,),
+    "ffn_gate_shexp": (48, H),
+    "ffn_up_shexp": (48, H),
+    "ffn_down_shexp": (H, 48),
+}
+OSS: Shapes = {
+    "attn_output.bias": (H,),
+    "attn_sinks": (HEADS,),
+    "ffn_gate_inp.bias": (8,),
+    "ffn_gate_exps.bias": (8, F),
+    "ffn_up_exps.bias": (8, F),
+    "ffn_down_exps.bias": (8, H),
+}
 
 
 def write(path: Path, arch: str, layers: list[Shapes], **keys: Any) -> Path:
@@ -87,7 +106,7 @@ def write(path: Path, arch: str, layers: list[Shapes], **keys: Any) -> Path:
         tensors |= {f"blk.{i}.{name}": shape for name, shape in layer.items()}
     for name, shape in tensors.items():
         kind = np.float32 if len(shape) == 1 else np.float16
-        file.add_tensor(f"{name}.weight", np.zeros(shape, kind))
+        file.add_tensor(name if name.endswith(".bias") else f"{name}.weight", np.zeros(shape, kind))
     file.write_header_to_file()
     file.write_kv_data_to_file()
     file.write_tensors_to_file()
@@ -132,6 +151,29 @@ CASES: dict[str, tuple[str, list[Shapes], dict[str, Any], dict[str, Any]]] = {
             "num_experts": 8,
             "num_experts_per_tok": 2,
             "moe_intermediate_size": F,
+        },
+    ),
+    "qwen2moe": (
+        "qwen2moe",
+        [SOFTMAX | EXPERTS | BIASES | SHARED] * 6,
+        {"expert_count": 8, "expert_used_count": 2},
+        {
+            "model_type": "qwen2_moe",
+            "num_experts": 8,
+            "num_experts_per_tok": 2,
+            "moe_intermediate_size": F,
+            "shared_expert_intermediate_size": 48,
+        },
+    ),
+    "gpt-oss": (
+        "gpt-oss",
+        [SOFTMAX | EXPERTS | BIASES | OSS] * 6,
+        {"expert_count": 8, "expert_used_count": 2, "attention.sliding_window": 32},
+        {
+            "model_type": "gpt_oss",
+            "num_local_experts": 8,
+            "num_experts_per_tok": 2,
+            "sliding_window": 32,
         },
     ),
     "deepseek2": (
@@ -215,6 +257,15 @@ def test_split_files_are_one_model(llama: Path) -> None:
 
 def test_format_is_that_of_the_weights(llama: Path) -> None:
     assert read_gguf(llama).checkpoints[0].linear == "fp16"
+
+
+def test_window_pattern_of_the_file_counts_before_the_architectures_rule(tmp_path: Path) -> None:
+    keys = {
+        "attention.sliding_window": 64,
+        "attention.sliding_window_pattern": [True, False, False],
+    }
+    found = read_gguf(write(tmp_path / "m.gguf", "gemma3", [SOFTMAX | DENSE] * 3, **keys))
+    assert [(g.count, g.attention.window) for g in found.layers] == [(1, 64), (2, None)]
 
 
 def test_every_truncation_is_refused(llama: Path) -> None:
