@@ -33,6 +33,7 @@ BASE: dict[str, Any] = {
         ("hidden_size", 63),
         ("hidden_size", True),
         ("quantization_config", {"quant_method": "magic"}),
+        ("quantization_config", {"quant_method": ["fp8"]}),
     ],
 )
 def test_a_bad_field_is_named(field: str, value: object) -> None:
@@ -117,6 +118,11 @@ FLOAT8 = {"num_bits": 8, "type": "float"}
         ({"quant_method": "mxfp4"}, ("bf16", "mxfp4", "")),
         ({"quant_method": "awq", "bits": 4}, ("int4", "", "")),
         ({"quant_method": "gptq", "bits": 8}, ("w8a16", "", "")),
+        ({"quant_method": "fp8", "kv_cache_scheme": "static"}, ("fp8", "", "fp8")),
+        (
+            {"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "fp4"}}},
+            ("mxfp4", "", ""),
+        ),
         (PACKED, ("int4", "", "")),
         (SPARED, ("bf16", "int4", "")),
         (

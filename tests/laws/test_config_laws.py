@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from inferometer.catalog.huggingface import FAMILIES, read_config
 from inferometer.catalog.load import shipped
 from inferometer.catalog.models import models
+from inferometer.catalog.tables import formats
 from inferometer.errors import CatalogError
 from inferometer.perf.counts import decode_flop, kv_bytes, parameters, prefill_flop
 
@@ -40,6 +41,28 @@ def test_a_spoilt_field_gives_a_model_or_a_catalog_error(raw: str, data: st.Data
         record = read_config({**config, field: data.draw(JUNK)})
         assert parameters(record).active > 0
         assert decode_flop(record, 10.0) > 0
+
+
+QUANTISATION_FIELDS = (
+    *("quant_method", "bits", "quant_algo", "kv_cache_quant_algo", "kv_cache_scheme", "ignore"),
+    *("config_groups", "weights", "num_bits", "type", "group_size", "global_quant_config"),
+)
+TREES = st.recursive(
+    st.one_of(JUNK, st.sampled_from(["awq", "compressed-tensors", "quark", "NVFP4", "float"])),
+    lambda inner: st.dictionaries(st.sampled_from(QUANTISATION_FIELDS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(quantisation=TREES, method=st.sampled_from(["gptq", "compressed-tensors", "quark", "fp8"]))
+def test_a_spoilt_quantisation_gives_a_format_or_a_catalog_error(
+    quantisation: object, method: str
+) -> None:
+    table = isinstance(quantisation, dict)
+    raw = {"quant_method": method, **quantisation} if table else quantisation
+    with contextlib.suppress(CatalogError):
+        record = read_config({**BY_FAMILY["llama"], "quantization_config": raw})
+        assert record.checkpoints[0].linear in formats()
 
 
 @pytest.mark.parametrize("family", sorted(BY_FAMILY))

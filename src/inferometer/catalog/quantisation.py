@@ -7,6 +7,7 @@ _METHODS = {"mxfp4": "mxfp4", "fp8": "fp8", "fbgemm_fp8": "fp8"}
 _ALGORITHMS = {"FP8": "fp8", "FP8_PB_WO": "fp8", "NVFP4": "nvfp4", "W4A16_AWQ": "int4"}
 _KV = {"FP8": "fp8", "NVFP4": "nvfp4"}
 _FLOATS = {(8, None): "fp8", (4, 16): "nvfp4", (4, 32): "mxfp4", (8, 128): "fp8"}
+_QUARK = {"fp8_e4m3": "fp8", "fp4": "mxfp4", "int8": "int8", "int4": "int4"}
 _INTEGERS = {8: "int8", 4: "int4"}
 
 
@@ -51,6 +52,8 @@ def _scheme(q: Fields) -> str:
     """Return the format that the checkpoint asks for its KV cache, "" if none."""
     if not q.has("kv_cache_scheme"):
         return ""
+    if q.raw["kv_cache_scheme"] in ("static", "dynamic"):  # of scales; the numbers are FP8
+        return "fp8"
     scheme = q.nested("kv_cache_scheme")
     if scheme.raw.get("type") != "float" or scheme.whole("num_bits") != 8:
         raise scheme.fault("num_bits", "8 bits of type float are known")
@@ -62,9 +65,18 @@ def _format(q: Fields, method: object) -> str:
         return _integer(q, q.whole("bits", "w_bit"))
     if method == "compressed-tensors":
         return _groups(q)
+    if method == "quark":
+        return _quark(q.nested("global_quant_config").nested("weight"))
     if not isinstance(method, str) or method not in _METHODS:
         raise q.fault("quant_method", f"unknown method {method!r:.60}")
     return _METHODS[method]
+
+
+def _quark(weight: Fields) -> str:
+    kind = weight.raw.get("dtype")
+    if not isinstance(kind, str) or kind not in _QUARK:
+        raise weight.fault("dtype", f"unknown format {kind!r:.60}")
+    return _QUARK[kind]
 
 
 def _integer(q: Fields, bits: int) -> str:
@@ -77,9 +89,9 @@ def _integer(q: Fields, bits: int) -> str:
 
 def _modelopt(q: Fields, name: str) -> Checkpoint:
     algorithm, kv = q.raw.get("quant_algo"), q.raw.get("kv_cache_quant_algo")
-    if algorithm not in _ALGORITHMS:
+    if not isinstance(algorithm, str) or algorithm not in _ALGORITHMS:
         raise q.fault("quant_algo", f"unknown algorithm {algorithm!r:.60}")
-    if kv is not None and kv not in _KV:
+    if kv is not None and (not isinstance(kv, str) or kv not in _KV):
         raise q.fault("kv_cache_quant_algo", f"unknown algorithm {kv!r:.60}")
     return Checkpoint(name=name, linear=_ALGORITHMS[algorithm], kv=_KV[kv] if kv else _scheme(q))
 
