@@ -49,7 +49,7 @@ def test_refusals_have_a_reason_and_no_number(file: Path) -> None:
 
 
 def test_intervals_are_ratios_around_the_prediction(file: Path) -> None:
-    spreads = {"tpot//known": Residual(key="tpot//known", low=0.9, high=1.3, rows=100)}
+    spreads = {"tpot.any.known": Residual(key="tpot.any.known", low=0.9, high=1.3, rows=100)}
     verdict = judge(read(file), finder(), efficiencies(), spreads, known)[1]
     assert verdict.lower == pytest.approx(0.9 * verdict.predicted)
     assert verdict.upper == pytest.approx(1.3 * verdict.predicted)
@@ -80,7 +80,8 @@ def test_novelty_by_family_and_accelerator(file: Path) -> None:
 @pytest.mark.parametrize(
     ("metric", "wanted"),
     [("tokens_per_s_per_gpu", "rate"), ("req_per_s", "rate"), ("tpot_ms_p50", "tpot"),
-     ("avg_power_w", "power"), ("energy_j_per_token", "energy"), ("latency_ms", "latency")],
+     ("avg_power_w", "power"),
+        ("itl_ms_p99", "itl_p99"), ("energy_j_per_token", "energy"), ("latency_ms", "latency")],
 )  # fmt: skip
 def test_quantities(metric: str, wanted: str) -> None:
     assert quantity(metric) == wanted

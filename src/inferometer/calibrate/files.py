@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from inferometer.calibrate.measurement import Row
+from inferometer.calibrate.results import read_results
 from inferometer.calibrate.tables import read_table
 from inferometer.errors import ScenarioError
 
 READERS: Mapping[str, Callable[[Path], list[Row]]] = {
     ".csv": read_table,
     ".csv.gz": read_table,
+    ".json": read_results,
 }
 """Reader by ending of the file name."""
 

@@ -1,7 +1,7 @@
 """Cross-validation: fit without a group of rows, then judge the model on that group."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -133,15 +133,25 @@ def residuals(folds: Sequence[Fold], source: Source) -> list[Residual]:
         for verdict in fold.verdicts:
             if np.isfinite(verdict.error):
                 what = quantity(verdict.metric)
-                for key in (
-                    f"{what}/{verdict.load}/{novelty}",
-                    f"{what}//{novelty}",
-                    f"//{novelty}",
-                ):
-                    kinds.setdefault(key, []).append(verdict)
-    return [
-        _residual(key, found, source) for key, found in sorted(kinds.items()) if len(found) >= LEAST
-    ]
+                for name in (f"{what}.{verdict.load}", f"{what}.any", "any.any"):
+                    kinds.setdefault(f"{name}.{novelty}", []).append(verdict)
+    known = {
+        key: _residual(key, found, source)
+        for key, found in sorted(kinds.items())
+        if len(found) >= LEAST
+    }
+    return [*known.values(), *_both_new(known)]
+
+
+def _both_new(known: Mapping[str, Residual]) -> list[Residual]:
+    """Return the spreads of a new model on a new accelerator: the wider of either alone."""
+    found = list[Residual]()
+    for key, model in known.items():
+        if key.endswith(".new-model"):
+            chip = known.get(key.replace(".new-model", ".new-accelerator"), model)
+            wide = {"low": min(model.low, chip.low), "high": max(model.high, chip.high)}
+            found.append(replace(model, key=key.replace(".new-model", ".new-both"), **wide))
+    return found
 
 
 LEAST = 20

@@ -102,14 +102,22 @@ NOVELTIES: Mapping[tuple[bool, bool], str] = {
 
 
 def quantity(metric: str) -> str:
-    """Return what a column measures, without statistic and unit: "tpot" of "tpot_ms_p50"."""
+    """Return what a column measures, without unit: "tpot" of "tpot_ms_p50", "itl_p99" of the tail.
+
+    Mean and median count as one quantity, tails as others: they are modelled less well.
+    """
     if metric.startswith(("tokens_per_s", "total_tokens", "req_per_s")):
         return "rate"
     if "power" in metric:
         return "power"
     if metric.startswith("energy"):
         return "energy"
-    return metric.split("_", maxsplit=1)[0]
+    name, _, statistic = metric.partition("_ms_")
+    return f"{name}_{statistic}" if statistic in TAILS else metric.split("_", maxsplit=1)[0]
+
+
+TAILS = frozenset({"p90", "p95", "p99"})
+"""Statistics of a latency that are tails."""
 
 
 def _refused(refusal: Refusal) -> list[Verdict]:

@@ -13,7 +13,7 @@ class Residual:
     """Spread of measured over predicted in cross-validation, for one kind of prediction.
 
     Attributes:
-        key: "quantity/load/novelty", e.g. "tpot/closed/new-model"; "" stands for any.
+        key: "quantity.load.novelty", e.g. "tpot.closed.new-model", "any" standing for any.
         low: Ratio of measured to predicted that a tenth of the rows fall short of.
         high: Ratio that a tenth of the rows exceed.
         rows: Rows that it was learned from.
@@ -75,7 +75,8 @@ def spread(
         load: E.g. "closed".
         novelty: "known", "new-model", "new-accelerator" or "new-both".
     """
-    for key in (f"{quantity}/{load}/{novelty}", f"{quantity}//{novelty}", f"//{novelty}"):
+    for what, where in ((quantity, load), (quantity, "any"), ("any", "any")):
+        key = f"{what}.{where}.{novelty}"
         if key in known:
             return known[key].low, known[key].high
     return 0.5, 2.0  # no residual of any kind: a factor of two, the error of a bare roofline

@@ -1,0 +1,284 @@
+"""Result files of load generators -> rows of measurements, with each tool's traps undone.
+
+What a tool's file does not say of the deployment (accelerator, ranks, precision) is read from a
+file of the same name with the ending `.setup.json` beside it: an object with the columns of
+`tables`, such as {"gpu": "H100-SXM", "num_gpus": "4", "tp": "4", "precision": "fp8"}.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from inferometer.calibrate.measurement import Row
+from inferometer.calibrate.tables import METRICS, number
+from inferometer.errors import ScenarioError
+
+Raw = Mapping[str, Any]
+Cells = dict[str, str]
+
+
+def read_results(path: Path) -> list[Row]:
+    """Return the rows of a JSON result file of any tool in `TOOLS`.
+
+    Raises:
+        ScenarioError: not JSON, of no known tool or version, without a successful request, or
+            without what the deployment was.
+    """
+    content = _json(path)
+    for name, (signature, reader) in TOOLS.items():
+        if signature(content):
+            setup = _setup(path)
+            runs = reader(content, path)
+            return [_row(run, setup, path, place, name) for place, run in enumerate(runs)]
+    raise ScenarioError(f"{path}: result of no known tool; known: {', '.join(TOOLS)}")
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise ScenarioError(f"{path}: cannot be read as JSON: {error}") from error
+
+
+def _setup(path: Path) -> Cells:
+    beside = path.with_suffix(".setup.json")
+    if not beside.is_file():
+        return {}
+    stated = _json(beside)
+    if not isinstance(stated, dict):
+        raise ScenarioError(f"{beside}: an object of columns is wanted")
+    return {str(name): str(value) for name, value in stated.items()}
+
+
+def _row(run: Cells, setup: Cells, path: Path, place: int, tool: str) -> Row:
+    cells = {**run, **setup}
+    for name in ("model", "gpu"):
+        if not cells.get(name):
+            raise ScenarioError(
+                f"{path}: {tool} does not state {name!r}; state it in "
+                f"{path.with_suffix('.setup.json').name}"
+            )
+    metrics = {
+        name: value
+        for name in METRICS["serving"]
+        if (value := number(cells.get(name, ""))) is not None and value > 0
+    }
+    return Row(
+        key=f"{path.name}:{place}",
+        source=cells.get("source", tool),
+        family=cells.get("model_family", cells["model"]),
+        gpu=cells["gpu"],
+        model=cells["model"],
+        cells=cells,
+        metrics=metrics,
+        layout="serving",
+    )
+
+
+def _vllm(content: Raw, path: Path) -> list[Cells]:
+    """`vllm bench serve`: milliseconds; TPOT is (E2E - TTFT) / (n - 1); rates count successes."""
+    done = _positive(content, "completed", path)
+    cells = _load(content.get("max_concurrency"), content.get("request_rate"))
+    for name, ours in (("ttft", "ttft"), ("tpot", "tpot"), ("itl", "itl"), ("e2el", "e2e")):
+        for theirs, statistic in (("median", "p50"), ("mean", "mean"), ("p99", "p99")):
+            cells[f"{ours}_ms_{statistic}"] = _text(content.get(f"{theirs}_{name}_ms"))
+    return [{
+        **cells, "model": _text(content.get("model_id")), "engine": _engine(content),
+        "num_requests": _text(done),
+        "isl": _text(content.get("total_input_tokens", 0) / done),
+        "osl": _text(content.get("total_output_tokens", 0) / done),
+        "tokens_per_s": _text(content.get("output_throughput")),
+        "total_tokens_per_s": _text(content.get("total_token_throughput")),
+        "req_per_s": _text(content.get("request_throughput")),
+    }]  # fmt: skip
+
+
+def _engine(content: Raw) -> str:
+    """Return the engine behind an endpoint: its kind says so unless it is a plain protocol."""
+    kind = _text(content.get("backend") or content.get("endpoint_type"))
+    return "" if kind.startswith("openai") else kind
+
+
+def _aiperf(content: Raw, path: Path) -> list[Cells]:
+    """aiperf: one object per metric, each with its unit; latencies may be ms, us or ns."""
+    version = str(content.get("schema_version", ""))
+    if not version.startswith("1."):
+        raise ScenarioError(f"{path}: schema_version {version!r} of aiperf is not known; 1.x is")
+    names = {"time_to_first_token": "ttft", "inter_token_latency": "itl", "request_latency": "e2e"}
+    cells = _load(_option(content, "concurrency"), _option(content, "request-rate"))
+    for theirs, ours in names.items():
+        for statistic, column in (("p50", "p50"), ("avg", "mean"), ("p99", "p99")):
+            cells[f"{ours}_ms_{column}"] = _text(_scaled(content, theirs, statistic, 1e3))
+    # Its inter-token latency is one mean per request over its gaps: a TPOT, and no gap's quantile.
+    for statistic in ("p50", "mean", "p99"):
+        cells[f"tpot_ms_{statistic}"] = cells.pop(f"itl_ms_{statistic}")
+    return [{
+        **cells, "model": _text(_option(content, "model")),
+        "isl": _text(_scaled(content, "input_sequence_length", "avg", 1)),
+        "osl": _text(_scaled(content, "output_sequence_length", "avg", 1)),
+        "tokens_per_s": _text(_scaled(content, "output_token_throughput", "avg", 1)),
+        "req_per_s": _text(_scaled(content, "request_throughput", "avg", 1)),
+    }]  # fmt: skip
+
+
+_SECONDS: Mapping[str, float] = {"s": 1.0, "sec": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+"""Seconds per unit of time in aiperf's files; others count themselves."""
+
+
+def _scaled(content: Raw, name: str, statistic: str, per_second: float) -> float | None:
+    found = content.get(name)
+    if not isinstance(found, Mapping) or found.get(statistic) is None:
+        return None
+    unit = str(found.get("unit", ""))
+    scale = _SECONDS[unit] * per_second if unit in _SECONDS else 1.0
+    return float(found[statistic]) * scale
+
+
+def _option(content: Raw, name: str) -> str:
+    """Return an option of the command line that aiperf keeps, "" if it was not given."""
+    words = str(content.get("run_info", {}).get("cli_command", "")).replace("=", " ").split()
+    for place, word in enumerate(words[:-1]):
+        if word == f"--{name}":
+            return words[place + 1].strip("'\"")
+    return ""
+
+
+def _guidellm(content: Raw, path: Path) -> list[Cells]:
+    """GuideLLM: one benchmark per load; its time per output token is E2E / n, so gaps are taken."""
+    version = content.get("metadata", {}).get("version")
+    if version not in {1, 2}:
+        raise ScenarioError(
+            f"{path}: version {version!r} of GuideLLM's file is not known; 1, 2 are"
+        )
+    return [_guided(benchmark, content, path) for benchmark in content["benchmarks"]]
+
+
+def _guided(benchmark: Raw, content: Raw, path: Path) -> Cells:
+    metrics = benchmark["metrics"]
+
+    def value(name: str, statistic: str, scale: float = 1.0) -> str:
+        found = metrics.get(name, {}).get("successful") or {}
+        number = found.get("percentiles", {}).get(statistic, found.get(statistic))
+        return _text(None if number is None else float(number) * scale)
+
+    if not (metrics.get("request_totals") or {}).get("successful", 1):
+        raise ScenarioError(f"{path}: a benchmark without a successful request")
+    cells = _load(None, None)
+    running = value("request_concurrency", "mean")
+    if running:
+        cells = {"load_type": "concurrency", "concurrency_or_rate": running}
+    for theirs, ours, scale in (
+        ("time_to_first_token_ms", "ttft", 1.0), ("inter_token_latency_ms", "tpot", 1.0),
+        ("request_latency", "e2e", 1e3),
+    ):  # fmt: skip
+        for statistic, column in (("median", "p50"), ("mean", "mean"), ("p99", "p99")):
+            cells[f"{ours}_ms_{column}"] = value(theirs, statistic, scale)
+    return {
+        **cells, "model": _text(content.get("config", {}).get("model")),
+        "isl": value("prompt_token_count", "mean"), "osl": value("output_token_count", "mean"),
+        "tokens_per_s": value("output_tokens_per_second", "mean"),
+        "req_per_s": value("requests_per_second", "mean"),
+    }  # fmt: skip
+
+
+def _inference_perf(content: Raw, path: Path) -> list[Cells]:
+    """inference-perf: seconds; failures are kept apart."""
+    good = content["successes"]
+    _positive(good, "count", path)
+    latency, rate = good["latency"], good["throughput"]
+    cells = _load(None, _at(content, "load_summary", "requested_rate"))
+    names = {"time_to_first_token": "ttft", "time_per_output_token": "tpot",
+             "inter_token_latency": "itl", "request_latency": "e2e"}  # fmt: skip
+    for theirs, ours in names.items():
+        for statistic, column in (("median", "p50"), ("mean", "mean"), ("p99", "p99")):
+            value = _at(latency, theirs, statistic)
+            cells[f"{ours}_ms_{column}"] = _text(None if value is None else float(value) * 1e3)
+    if not cells.get("concurrency_or_rate"):
+        cells |= {"load_type": "rate", "concurrency_or_rate": _text(rate["requests_per_sec"])}
+    return [{
+        **cells, "num_requests": _text(good["count"]),
+        "isl": _text(_at(good, "prompt_len", "mean")),
+        "osl": _text(_at(good, "output_len", "mean")),
+        "tokens_per_s": _text(rate.get("output_tokens_per_sec")),
+        "total_tokens_per_s": _text(rate.get("total_tokens_per_sec")),
+        "req_per_s": _text(rate.get("requests_per_sec")),
+    }]  # fmt: skip
+
+
+def _inferencex(content: Any, path: Path) -> list[Cells]:
+    """InferenceX: seconds; throughput per accelerator, of a split deployment per decode one."""
+    rows = content if isinstance(content, list) else [content]
+    return [_inferencex_row(row, path) for row in rows]
+
+
+def _inferencex_row(row: Raw, path: Path) -> Cells:
+    split = bool(row.get("disagg"))
+    ranks = [int(row.get(name) or 1) for name in ("tp", "pp", "pcp_size")]
+    total = ranks[0] * ranks[1] * ranks[2]
+    counted = total
+    if split:
+        counted = int(_positive(row, "num_decode_gpu", path))
+        total = counted + int(row.get("num_prefill_gpu") or 0)
+    cells = _load(row.get("conc"), None)
+    for ours, theirs in (("ttft", "ttft"), ("tpot", "tpot"), ("itl", "itl"), ("e2e", "e2el")):
+        for statistic, column in (("median", "p50"), ("mean", "mean"), ("p99", "p99")):
+            value = row.get(f"{statistic}_{theirs}")
+            cells[f"{ours}_ms_{column}"] = _text(None if value is None else float(value) * 1e3)
+    speed = row.get("output_tput_per_gpu")
+    return {
+        **cells, "model": _text(row.get("model")), "gpu": _text(row.get("hw")).upper(),
+        "engine": _text(row.get("framework")), "precision": _text(row.get("precision")),
+        "num_gpus": _text(total), "tp": "" if split else _text(ranks[0]),
+        "pp": "" if split else _text(ranks[1]), "ep": _text(row.get("ep")),
+        "isl": _text(row.get("isl")), "osl": _text(row.get("osl")),
+        "tokens_per_s": _text(None if speed is None else float(speed) * counted),
+        "power_w": _text(row.get("avg_total_gpu_power_w")),
+        "energy_j_per_token": _text(row.get("joules_per_output_token")),
+    }  # fmt: skip
+
+
+def _load(clients: object, rate: object) -> Cells:
+    """Return the load: clients if they are bounded, else a rate; "inf" sends all at once."""
+    if clients not in {None, ""}:
+        return {"load_type": "concurrency", "concurrency_or_rate": _text(clients)}
+    if rate in {None, "", "inf"} or rate == float("inf"):
+        return {"load_type": "offline", "concurrency_or_rate": ""}
+    return {"load_type": "rate", "concurrency_or_rate": _text(rate)}
+
+
+def _positive(content: Raw, name: str, path: Path) -> float:
+    value = content.get(name)
+    if not isinstance(value, int | float) or value <= 0:
+        raise ScenarioError(f"{path}: {name} is {value!r}; at least one is wanted")
+    return float(value)
+
+
+def _at(content: Raw, *names: str) -> Any:
+    found: Any = content
+    for name in names:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _has(*names: str) -> Callable[[Any], bool]:
+    return lambda content: isinstance(content, Mapping) and set(names) <= set(content)
+
+
+def _is_inferencex(content: Any) -> bool:
+    first = content[0] if isinstance(content, Sequence) and content else content
+    return isinstance(first, Mapping) and {"hw", "framework", "conc"} <= set(first)
+
+
+TOOLS: Mapping[str, tuple[Callable[[Any], bool], Callable[[Any, Path], list[Cells]]]] = {
+    "vllm bench serve": (_has("model_id", "completed", "output_throughput"), _vllm),
+    "aiperf": (_has("aiperf_version"), _aiperf),
+    "GuideLLM": (_has("metadata", "benchmarks"), _guidellm),
+    "inference-perf": (_has("load_summary", "successes"), _inference_perf),
+    "InferenceX": (_is_inferencex, _inferencex),
+}
+"""How each tool's files are known, and read."""
