@@ -34,12 +34,14 @@ class Playing:
         router: "least-loaded", "round-robin", "power-of-two", "session-sticky" or
             "prefix-affinity".
         clients: Closed loop with so many clients; the arrival times then do not count.
+        think: Closed sessions: seconds between the end of a session's request and its next.
         speedup: Factor by which arrivals are compressed.
         records: File for one row per request, JSON Lines.
     """
 
     router: str = "least-loaded"
     clients: int = 0
+    think: float | None = None
     speedup: float = 1.0
     records: Annotated[Path | None, Parameter(name="--records")] = None
 
@@ -104,7 +106,9 @@ def simulate(
         trace,
         built,
         efficiencies=efficiencies(catalog),
-        play=Play(router=asked.router, seed=scenario.seed, clients=asked.clients),
+        play=Play(
+            router=asked.router, seed=scenario.seed, clients=asked.clients, think=asked.think
+        ),
     )
     if asked.records is not None:
         write_records(run, asked.records)

@@ -30,8 +30,10 @@ class Play:
     Attributes:
         router: Name of a router of `router.ROUTERS`.
         seed: Of everything that is random: the routers' coins.
-        clients: Closed loop: requests in the system at most, each sent when another ends; 0 plays
-            the arrivals of the trace.
+        clients: Closed loop of so many clients, each sending its next request when one ends; 0
+            plays the arrivals of the trace.
+        think: Closed sessions: time between the end of a session's request and its next; None
+            plays the arrivals of the trace.
         horizon: When the clock stops, s after the first arrival.
         interval: Time between two samples of the series; 0 takes a 200th of the trace.
         longest: Prompt and output tokens of one request, at most; 0 takes the model's context.
@@ -40,6 +42,7 @@ class Play:
     router: str = "least-loaded"
     seed: int = 0
     clients: int = 0
+    think: Duration | None = None
     horizon: Duration = NEVER
     interval: Duration = 0.0
     longest: int = 0
@@ -50,6 +53,8 @@ class Play:
         for name in ("clients", "interval", "horizon", "longest"):
             if not getattr(self, name) >= 0:
                 raise ScenarioError(f"{name} is {getattr(self, name)}; at least 0 is wanted")
+        if self.think is not None and not 0 <= self.think < NEVER:
+            raise ScenarioError(f"think time is {self.think}; a time of at least 0 s is wanted")
 
 
 SAMPLES = 200
@@ -131,7 +136,7 @@ def columns_of(trace: Trace, play: Play) -> dict[str, Any]:
     if trace.session is not None:
         columns["session"] = trace.session
     if play.clients > 0:
-        columns["arrival"] = np.where(np.arange(size) < play.clients, 0.0, NEVER)
+        columns["arrival"] = 0.0
     return columns
 
 
@@ -163,7 +168,8 @@ def world_of(
     step = coefficients(machine, limits.budget)
     size, count, reaches = len(trace), lanes_of(deployment), len(step.reaches)
     interval = play.interval or max(trace.span, 1.0) / SAMPLES
-    children, offsets = _edges(size, play.clients)
+    after = followers(trace, play)
+    children = after[after >= 0]
     hashes, starts = _hashes(trace, caching=deployment.settings.prefix_caching)
     if trace.prefixes is not None:
         limits = limits._replace(hashed=trace.prefixes.block_size)
@@ -171,6 +177,8 @@ def world_of(
     ends = np.full((count, known + 1), known, np.int32)
     columns = columns_of(trace, play)
     columns["pending"] = np.bincount(children, minlength=size)
+    columns["delay"] = play.think or 0.0
+    columns["arrival"] = np.where(columns["pending"] > 0, NEVER, columns["arrival"])
     return World(
         lanes=lanes_at_rest(count, compiled=compiled),
         requests=requests_of(columns, size, compiled=compiled),
@@ -186,7 +194,7 @@ def world_of(
         due=np.zeros(size if len(children) else 1),
         counters=np.zeros(3, np.int64),
         children=children,
-        offsets=offsets,
+        offsets=np.concatenate([[0], np.cumsum(after >= 0)]),
         hashes=hashes,
         starts=starts,
         references=np.full((count, known), ABSENT, np.int32),
@@ -226,12 +234,26 @@ def _hashes(trace: Trace, *, caching: bool) -> tuple[Ints, Ints]:
     return numbered.astype(np.int64), prefixes.offsets
 
 
-def _edges(size: int, clients: int) -> tuple[Ints, Ints]:
-    """Return children and offsets: request i frees request i + clients, or nothing."""
-    if clients == 0:
-        return np.zeros(0, np.int64), np.zeros(size + 1, np.int64)
-    children = np.arange(clients, size)
-    return children, np.minimum(np.arange(size + 1), len(children))
+def followers(trace: Trace, play: Play) -> Ints:
+    """Return the request that waits for each one's end, -1 for none [request].
+
+    Of a closed loop the request `clients` places later, of closed sessions the session's next.
+
+    Raises:
+        ScenarioError: closed sessions of a trace that names none, or both kinds of loop.
+    """
+    size = len(trace)
+    after = np.full(size, -1)
+    if play.clients > 0:
+        after[: max(size - play.clients, 0)] = np.arange(play.clients, size)
+    if play.think is None:
+        return after
+    if trace.session is None or play.clients > 0:
+        raise ScenarioError("think time: a trace with sessions is wanted, and no closed loop")
+    order = np.argsort(trace.session, kind="stable")
+    same = np.diff(trace.session[order]) == 0
+    after[order[:-1][same]] = order[1:][same]
+    return after
 
 
 def opening(requests: Any) -> Ints:
