@@ -82,8 +82,8 @@ def test_four_bit_latent_attention_stays_in_sixteen() -> None:
 
 
 def test_pools_are_read_from_their_configuration() -> None:
-    one = row(decode_cfg='{"num_workers": "9", "tp_size": "8", "attention_dp_size": "1", '
-                         '"moe_ep_size": "8", "moe_tp_size": "1"}', precision="fp8", gpu="H200-SXM")  # fmt: skip
+    ranks = '"tp_size": "8", "attention_dp_size": "1", "moe_ep_size": "8", "moe_tp_size": "1"'
+    one = row(decode_cfg=f'{{"num_workers": "9", {ranks}}}', precision="fp8", gpu="H200-SXM")
     found = pool(one, model("deepseek-v3"), "decode_cfg")
     assert found is not None
     assert (str(found[0]), found[1]) == ("TP8 EP", 9)

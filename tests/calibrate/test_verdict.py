@@ -12,10 +12,11 @@ from inferometer.catalog.uncertainty import Basis, Residual
 
 HEADER = "row_id,source,model,model_family,gpu,num_gpus,tp,load_type,isl,osl,concurrency_or_rate,"
 HEADER += "precision,engine,tokens_per_s,tpot_ms_p50,note\n"
-ROWS = """a,lab,meta-llama/Llama-3.1-8B,llama3,H100-SXM,1,1,concurrency,1000,500,16,bf16,vllm,1500,10,
+LLAMA = "lab,meta-llama/Llama-3.1-8B,llama3"
+ROWS = f"""a,{LLAMA},H100-SXM,1,1,concurrency,1000,500,16,bf16,vllm,1500,10,
 b,lab,nobody/Unknown-7B,none,H100-SXM,1,1,concurrency,1000,500,16,bf16,vllm,1500,,
-c,lab,meta-llama/Llama-3.1-8B,llama3,Abacus,1,1,concurrency,1000,500,16,bf16,vllm,,9,
-d,lab,meta-llama/Llama-3.1-8B,llama3,H100-SXM,1,1,concurrency,1000,500,64,bf16,vllm,4000,12,
+c,{LLAMA},Abacus,1,1,concurrency,1000,500,16,bf16,vllm,,9,
+d,{LLAMA},H100-SXM,1,1,concurrency,1000,500,64,bf16,vllm,4000,12,
 """
 
 

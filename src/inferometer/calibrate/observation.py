@@ -14,8 +14,10 @@ from inferometer.calibrate.resolution import (
 from inferometer.calibrate.tables import number
 from inferometer.catalog import tables
 from inferometer.catalog.models import Model
-from inferometer.deployment import Parallelism
+from inferometer.deployment import Deployment, Parallelism
 from inferometer.errors import InferometerError
+from inferometer.perf.counts import layer_counts
+from inferometer.perf.rates import scales
 
 TASK_INPUTS: Mapping[str, float] = {
     "lm-arena-chat": 120.0,
@@ -35,8 +37,12 @@ MLPERF_LENGTHS: Mapping[str, str] = {
     "llama3.1-405b": "mlperf-llama3.1-405b",
     "mixtral-8x7b": "mlperf-mixtral-8x7b",
     "deepseek-r1": "reasoning",
+    "gpt-oss": "reasoning",
+    "gptj": "mlperf-llama3.1-8b",
+    "gpt-j": "mlperf-llama3.1-8b",
 }
-"""Length profile of each MLPerf benchmark by the beginning of its name."""
+"""Length profile of each MLPerf benchmark by the beginning of its name; GPT-J summarises the same
+articles as Llama-3.1-8B, and gpt-oss is taken to reason as long as DeepSeek-R1 (assumed)."""
 
 MLPERF_TPOT: Mapping[tuple[str, str], float] = {
     ("llama2-70b", "server"): 0.200,
@@ -59,10 +65,27 @@ def observe(rows: Iterable[Row], find: FindModel) -> tuple[list[Observation], li
     observations, refusals = list[Observation](), list[Refusal]()
     for row in rows:
         try:
-            observations.append(LAYOUTS[row.layout](row, find(model_name(row))))
+            observation = LAYOUTS[row.layout](row, find(model_name(row)))
+            _check(observation.subject.deployment)
+            observations.append(observation)
         except InferometerError as error:
             refusals.append(Refusal(row=row, reason=str(error).replace("\n", "; ")))
     return observations, refusals
+
+
+def _check(deployment: Deployment) -> None:
+    """Refuse what the performance model cannot count: arithmetic or layers that it does not know.
+
+    Raises:
+        InferometerError: the accelerator has no peak for a format, or the model no counted layer.
+    """
+    if deployment.model.key not in _CHECKED:
+        layer_counts(deployment.model)
+        _CHECKED.add(deployment.model.key)
+    scales(deployment.accelerator, deployment.precision)
+
+
+_CHECKED = set[str]()
 
 
 def model_name(row: Row) -> str:

@@ -14,7 +14,7 @@ from inferometer.catalog.models import AttentionKind, Model
 from inferometer.catalog.names import normalise
 from inferometer.catalog.number_format import NumberFormat
 from inferometer.deployment import Deployment, EngineSettings, Parallelism, Precision
-from inferometer.errors import CatalogError
+from inferometer.errors import CatalogError, ScenarioError
 from inferometer.perf.counts import parameters
 
 FindModel = Callable[[str], Model]
@@ -35,6 +35,9 @@ _FORMATS: Mapping[str, str] = {
     **dict.fromkeys(("int8", "int8_wo", "w8a8"), "int8"),
 }
 """Spellings of number formats in result files."""
+
+_MARKS = ("nvfp4", "mxfp4", "fp4", "fp8", "awq", "gptq", "int4", "w4a16", "int8", "w8a8")
+"""Spellings that count inside a longer one, such as "fp8_e4m3"; narrower formats first."""
 
 
 def accelerator(row: Row) -> Accelerator:
@@ -122,7 +125,8 @@ def _format(name: str) -> NumberFormat:
         return tables.number_format(_FORMATS[text])
     if not text:
         return tables.formats()["bf16"]
-    return tables.number_format(text)
+    mark = next((m for m in _MARKS if m in text), "")
+    return tables.formats()[_FORMATS[mark]] if mark else tables.number_format(text)
 
 
 def _own_formats(model: Model) -> tuple[NumberFormat, NumberFormat] | None:
@@ -283,8 +287,11 @@ def pool(row: Row, model: Model, which: str) -> tuple[Parallelism, int] | None:
     text = row.cells.get(which, "")
     if not text:
         return None
-    stated = json.loads(text) if text.startswith("{") else {"num_workers": text}
-    counts = {name: int(float(value or 0)) for name, value in stated.items()}
+    try:
+        stated = json.loads(text) if text.startswith("{") else {"num_workers": text}
+        counts = {name: int(float(value or 0)) for name, value in stated.items()}
+    except (ValueError, TypeError, OverflowError, AttributeError) as error:
+        raise ScenarioError(f"{row.key}: {which} {text!r} cannot be read: {error}") from error
     tensor, data = max(counts.get("tp_size", 1), 1), max(counts.get("attention_dp_size", 1), 1)
     expert = max(counts.get("moe_ep_size", 1), 1)
     if tensor > 1 and not _divides(model, tensor):

@@ -1,0 +1,177 @@
+"""Each tool's traps (units, populations, denominators) undone; made-up results of known truth.
+
+The truth: 100 requests of 1,000 input and 101 output tokens on four accelerators; TTFT 200 ms,
+TPOT 10 ms, so E2E 1.2 s; 80 requests per minute finish.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inferometer.calibrate.files import read
+from inferometer.errors import ScenarioError
+
+SETUP = {"gpu": "H100-SXM", "num_gpus": "4", "tp": "4", "precision": "fp8", "model": "llama-3.1-8b"}
+
+
+def write(folder: Path, content: Any, setup: dict[str, str] | None = None) -> Path:
+    path = folder / "result.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    (folder / "result.setup.json").write_text(json.dumps(SETUP if setup is None else setup))
+    return path
+
+
+def vllm(**more: Any) -> dict[str, Any]:
+    return {
+        "model_id": "meta-llama/Llama-3.1-8B", "backend": "vllm", "completed": 100, "failed": 3,
+        "max_concurrency": 8, "request_rate": "inf", "total_input_tokens": 100_000,
+        "total_output_tokens": 10_100, "output_throughput": 134.7, "total_token_throughput": 1468.0,
+        "request_throughput": 1.333, "median_ttft_ms": 200.0, "mean_ttft_ms": 210.0,
+        "p99_ttft_ms": 400.0, "median_tpot_ms": 10.0, "mean_tpot_ms": 10.1, "p99_tpot_ms": 12.0,
+        "median_itl_ms": 9.5, "mean_itl_ms": 10.0, "p99_itl_ms": 40.0, "median_e2el_ms": 1200.0,
+        "generated_texts": ["secret"], **more,
+    }  # fmt: skip
+
+
+def test_vllm_counts_successes_and_keeps_gaps_apart_from_requests(tmp_path: Path) -> None:
+    (row,) = read(write(tmp_path, vllm()))
+    assert row.metrics["tpot_ms_p50"] == 10.0
+    assert row.metrics["itl_ms_p50"] == 9.5
+    assert row.metrics["e2e_ms_p50"] == 1200.0
+    assert (row.cells["isl"], row.cells["osl"]) == ("1000.0", "101.0")  # per completed request
+    assert (row.cells["load_type"], row.cells["concurrency_or_rate"]) == ("concurrency", "8")
+    assert "secret" not in str(row)
+
+
+@pytest.mark.parametrize(
+    ("clients", "rate", "load", "value"),
+    [(None, "inf", "offline", ""), (None, 4.0, "rate", "4.0"), (16, 4.0, "concurrency", "16")],
+)
+def test_an_infinite_rate_is_no_rate(
+    tmp_path: Path, clients: int | None, rate: object, load: str, value: str
+) -> None:
+    (row,) = read(write(tmp_path, vllm(max_concurrency=clients, request_rate=rate)))
+    assert (row.cells["load_type"], row.cells["concurrency_or_rate"]) == (load, value)
+
+
+def test_a_run_without_a_success_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="completed is 0"):
+        read(write(tmp_path, vllm(completed=0)))
+
+
+def aiperf(unit: str, scale: float) -> dict[str, Any]:
+    def latency(ms: float) -> dict[str, Any]:
+        return {"unit": unit, "avg": ms * scale, "p50": ms * scale, "p99": ms * scale}
+
+    return {
+        "schema_version": "1.4", "aiperf_version": "0.13.0",
+        "run_info": {"cli_command": "aiperf profile --model 'llama-3.1-8b' --concurrency 8"},
+        "time_to_first_token": latency(200), "inter_token_latency": latency(10),
+        "request_latency": latency(1200),
+        "input_sequence_length": {"unit": "tokens", "avg": 1000.0},
+        "output_sequence_length": {"unit": "tokens", "avg": 101.0},
+        "output_token_throughput": {"unit": "tokens/sec", "avg": 134.7},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("ms", 1.0), ("s", 1e-3), ("us", 1e3), ("ns", 1e6)])
+def test_aiperf_units_are_what_each_metric_says(tmp_path: Path, unit: str, scale: float) -> None:
+    (row,) = read(write(tmp_path, aiperf(unit, scale)))
+    assert row.metrics["ttft_ms_p50"] == pytest.approx(200)
+    assert row.metrics["e2e_ms_mean"] == pytest.approx(1200)
+    assert row.metrics["tokens_per_s"] == 134.7
+
+
+def test_aiperf_means_over_requests_are_a_tpot(tmp_path: Path) -> None:
+    (row,) = read(write(tmp_path, aiperf("ms", 1.0)))
+    assert row.metrics["tpot_ms_p50"] == pytest.approx(10)
+    assert "itl_ms_p50" not in row.metrics
+
+
+def test_an_unknown_version_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match=r"schema_version '9\.0'"):
+        read(write(tmp_path, {**aiperf("ms", 1.0), "schema_version": "9.0"}))
+
+
+def guidellm(version: int = 2) -> dict[str, Any]:
+    def metric(value: float) -> dict[str, Any]:
+        return {"successful": {"mean": value, "median": value, "percentiles": {"p99": value * 2}}}
+
+    return {
+        "metadata": {"version": version}, "config": {"model": "llama-3.1-8b"},
+        "benchmarks": [{"metrics": {
+            "request_totals": {"successful": 100}, "request_concurrency": metric(8),
+            "request_latency": metric(1.2), "time_to_first_token_ms": metric(200),
+            "time_per_output_token_ms": metric(1200 / 101), "inter_token_latency_ms": metric(10),
+            "prompt_token_count": metric(1000), "output_token_count": metric(101),
+            "output_tokens_per_second": metric(134.7), "requests_per_second": metric(1.333),
+        }}],
+    }  # fmt: skip
+
+
+def test_guidellm_time_per_output_token_includes_the_first_and_is_not_tpot(tmp_path: Path) -> None:
+    (row,) = read(write(tmp_path, guidellm()))
+    assert row.metrics["tpot_ms_p50"] == 10  # not 11.88, which is E2E / n
+    assert row.metrics["e2e_ms_p50"] == 1200  # seconds in the file
+    assert row.metrics["ttft_ms_p99"] == 400
+
+
+def test_guidellm_versions_beyond_the_known_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="version 7"):
+        read(write(tmp_path, guidellm(7)))
+
+
+def test_inference_perf_is_in_seconds_and_successes_only(tmp_path: Path) -> None:
+    def latency(seconds: float) -> dict[str, float]:
+        return {"mean": seconds, "median": seconds, "p99": seconds * 2}
+
+    (row,) = read(write(tmp_path, {
+        "load_summary": {"count": 103, "requested_rate": 1.5}, "failures": {"count": 3},
+        "successes": {
+            "count": 100, "prompt_len": {"mean": 1000.0}, "output_len": {"mean": 101.0},
+            "latency": {"request_latency": latency(1.2), "time_to_first_token": latency(0.2),
+                        "time_per_output_token": latency(0.01)},
+            "throughput": {"output_tokens_per_sec": 134.7, "total_tokens_per_sec": 1468.0,
+                           "requests_per_sec": 1.333},
+        },
+    }))  # fmt: skip
+    assert row.metrics["ttft_ms_p50"] == pytest.approx(200)
+    assert row.metrics["tpot_ms_mean"] == pytest.approx(10)
+    assert row.cells["num_requests"] == "100.0" or row.cells["num_requests"] == "100"
+    assert row.cells["concurrency_or_rate"] == "1.5"
+
+
+INFERENCEX = {
+    "hw": "h100-sxm", "model": "llama-3.1-8b", "framework": "vllm", "precision": "fp8", "conc": 8,
+    "isl": 1000, "osl": 101, "tp": 4, "pp": 1, "ep": 1, "disagg": False, "median_ttft": 0.2,
+    "median_tpot": 0.01, "tput_per_gpu": 367.0, "output_tput_per_gpu": 33.675,
+}  # fmt: skip
+
+
+def test_inferencex_counts_output_per_accelerator(tmp_path: Path) -> None:
+    (row,) = read(write(tmp_path, [INFERENCEX], {}))
+    assert row.metrics["tokens_per_s"] == pytest.approx(134.7)  # not 4 x 367, input included
+    assert row.metrics["tpot_ms_p50"] == pytest.approx(10)
+    assert row.cells["num_gpus"] == "4"
+
+
+def test_inferencex_split_deployments_divide_output_by_decode_accelerators(tmp_path: Path) -> None:
+    split = {**INFERENCEX, "disagg": True, "num_prefill_gpu": 12, "num_decode_gpu": 4}
+    (row,) = read(write(tmp_path, split, {}))
+    assert row.metrics["tokens_per_s"] == pytest.approx(134.7)
+    assert row.cells["num_gpus"] == "16"
+
+
+def test_what_the_deployment_was_must_be_said(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match=r"does not state 'gpu'.*result\.setup\.json"):
+        read(write(tmp_path, vllm(), {}))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"a": 1}', "[" * 100_000])
+def test_other_json_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(text)
+    with pytest.raises(ScenarioError, match=r"result\.json"):
+        read(path)
