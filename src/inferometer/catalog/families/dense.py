@@ -196,7 +196,9 @@ FAMILIES: Mapping[str, Family] = {
     "chatglm": Family(_chatglm),
     "qwen": Family(_qwen1),
     **dict.fromkeys(("mistral", "phi3", "ministral"), Family(mistral)),
-    **dict.fromkeys(("qwen2", "qwen2_5_vl_text", "qwen2_vl_text"), Family(qwen2)),
+    **dict.fromkeys(
+        ("qwen2", "qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text"), Family(qwen2)
+    ),
     **dict.fromkeys(("qwen3", "qwen3_vl_text"), Family(qwen3)),
     "hunyuan_v1_dense": Family(qwen3),
     "gemma": Family(_gemma, tied=True),
