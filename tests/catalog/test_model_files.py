@@ -67,6 +67,16 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
         model(str(tmp_path / name))
 
 
+def test_a_folder_of_several_gguf_models_is_ambiguous(tmp_path: Path) -> None:
+    for name in ("a-00001-of-00002.gguf", "a-00002-of-00002.gguf"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(CatalogError, match=r"a-00001-of-00002\.gguf: offset 0: magic"):
+        model(str(tmp_path))
+    (tmp_path / "b.gguf").write_bytes(b"")
+    with pytest.raises(CatalogError, match="several"):
+        model(str(tmp_path))
+
+
 def test_a_folder_of_models_is_wanted(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="a folder of models is wanted"):
         model("acme/tiny", tmp_path / "absent")

@@ -32,7 +32,8 @@ MIXTURES: Mapping[int, str] = {
 }  # fmt: skip
 """Number format by general.file_type (llama.h, llama_ftype) where a file mixes block formats."""
 
-_SHARD = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)")
+SHARD = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)")
+"""Part and number of parts in the name of a file of a split model."""
 _BLOCK = re.compile(r"blk\.(\d+)\.(.+)")
 
 
@@ -61,13 +62,13 @@ def read_gguf(path: str | Path, *, name: str = "") -> Model:
 
 def _read(path: Path) -> tuple[Mapping[str, Any], list[Tensor]]:
     """Return the metadata of the first part and the tensors of all."""
-    found = _SHARD.search(path.name)
+    found = SHARD.search(path.name)
     if not found:
         header = read_header(path)
         return header.metadata, list(header.tensors)
     metadata, tensors = dict[str, Any](), list[Tensor]()
     for part in range(1, min(int(found[2]), MAX_LAYERS) + 1):
-        header = read_header(path.with_name(_SHARD.sub(f"-{part:05d}-of-{found[2]}", path.name)))
+        header = read_header(path.with_name(SHARD.sub(f"-{part:05d}-of-{found[2]}", path.name)))
         metadata = metadata or dict(header.metadata)
         tensors += header.tensors
     return metadata, tensors

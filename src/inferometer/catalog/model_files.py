@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from inferometer.catalog.architecture import Model
-from inferometer.catalog.gguf import read_gguf
+from inferometer.catalog.gguf import SHARD, read_gguf
 from inferometer.catalog.huggingface import read_config
 from inferometer.catalog.names import normalise
 from inferometer.catalog.schema import collecting, refuse
@@ -31,6 +31,8 @@ def read_model(path: str | Path, *, name: str = "") -> Model:
         files = sorted(path.glob("*.gguf"))
         if not files:
             raise CatalogError(f"{path}: holds neither config.json nor a GGUF file")
+        if len({SHARD.sub("", file.name) for file in files}) > 1:
+            raise CatalogError(f"{path}: holds several GGUF models; name one file of them")
         path = files[0]
     gguf = path.suffix.lower() == ".gguf"
     model = read_gguf(path, name=name) if gguf else read_config(path, name=name)

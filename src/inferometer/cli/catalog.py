@@ -194,7 +194,8 @@ def _facts(kind: str, record: Any) -> list[Row]:
         rows = _count_facts(record, replace(own, source=f"counted from {own.source}"))
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
-        if field.name in {"key", "sources"} or value is None:
+        unstated = field.name.startswith("published_") and not value
+        if field.name in {"key", "sources"} or value is None or unstated:
             continue
         unit, source = units.get(field.name), record.sources.get(field.name, own)
         number = _plain(value if unit is None else convert(value, unit))
