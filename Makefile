@@ -32,6 +32,7 @@ lint: $(STAMP)  ## Format, lint, types and import contracts
 docs: $(STAMP)  ## Write the generated pages again
 	$(BIN)/python docs/formulas.py
 	$(BIN)/python docs/commands.py
+	$(BIN)/python docs/readme.py
 
 docs-check: $(STAMP)  ## Fail if a generated page is stale
 	$(BIN)/python docs/formulas.py --check
@@ -43,8 +44,8 @@ test: lint docs-check  ## Run every check
 soak: lint docs-check  ## Every check, with the full counts
 	$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
 
-bench: $(STAMP)  ## Run every benchmark in bench/
-	@set -e; for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" --json; done
+bench: $(STAMP)  ## Run every benchmark in bench/ and write docs/benchmarks.md
+	$(BIN)/python docs/benchmarks.py
 
 wheel-size: $(STAMP)  ## Build the wheel; fail if it is 2 MB or more
 	$(BIN)/python bench/wheel.py

@@ -45,24 +45,34 @@ def compare(current: Option, planned: Option, headroom: Fraction = 0.0) -> Compa
 def changes(before: Deployment, after: Deployment) -> tuple[str, ...]:
     """Return "field: from -> to" for everything in which two deployments differ."""
     old, new = settings(before), settings(after)
-    return tuple(f"{name}: {old[name]} -> {new[name]}" for name in old if old[name] != new[name])
+    return tuple(
+        f"{name}: {_shown(old[name])} -> {_shown(new[name])}"
+        for name in old
+        if old[name] != new[name]
+    )
 
 
-def settings(deployment: Deployment) -> dict[str, str]:
+def settings(deployment: Deployment) -> dict[str, str | float]:
     """Return what a deployment is made of, by the name under which people set it."""
     layout, engine = deployment.parallelism, deployment.settings
     return {
         "model": deployment.model.key,
         "accelerator": deployment.accelerator.key,
-        "replicas": str(deployment.replicas),
-        "tensor": str(layout.tensor),
-        "pipeline": str(layout.pipeline),
-        "data": str(layout.data),
-        "expert": str(layout.expert).lower(),
+        "replicas": deployment.replicas,
+        "tensor": layout.tensor,
+        "pipeline": layout.pipeline,
+        "data": layout.data,
+        "expert": layout.expert,
         "precision": str(deployment.precision),
         "engine": engine.engine.key,
-        "max_num_seqs": str(engine.max_num_seqs),
-        "max_batched_tokens": str(engine.max_batched_tokens),
-        "memory_fraction": f"{engine.memory_fraction:g}",
-        "prefix_caching": str(engine.prefix_caching).lower(),
+        "max_num_seqs": engine.max_num_seqs,
+        "max_batched_tokens": engine.max_batched_tokens,
+        "memory_fraction": engine.memory_fraction,
+        "prefix_caching": engine.prefix_caching,
     }
+
+
+def _shown(value: str | float) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:g}"
