@@ -58,7 +58,7 @@ def calibrated(
     observations: Sequence[Observation], start: Efficiencies, source: Source, *, rounds: int = 14
 ) -> Efficiencies:
     """Return `start` with everything that `observations` can inform fitted to them."""
-    groups = compile_groups(thinned(observations), start)
+    groups = compile_groups(thinned(uncapped(observations)), start)
     parameters = design(groups, start)
     theta = fit(parameters, tasks(groups, parameters), rounds=rounds)
     return fitted(parameters, theta, start, source)
@@ -66,6 +66,21 @@ def calibrated(
 
 MOST_ROWS = 150
 """Rows of one cell and layout that a fit reads: more of the same sweep teach nothing new."""
+
+
+def uncapped(observations: Sequence[Observation]) -> list[Observation]:
+    """Return the rows that no power cap holds back: clock laws are assumed, never fitted."""
+    free = list[Observation]()
+    for observation in observations:
+        subject = observation.subject
+        limit = subject.deployment.accelerator.tdp
+        if subject.power_cap is None or subject.power_cap >= ALMOST * limit:
+            free.append(replace(observation, subject=replace(subject, power_cap=None)))
+    return free
+
+
+ALMOST = 0.95
+"""Share of the shipped limit from which a cap counts as none."""
 
 
 def thinned(observations: Sequence[Observation]) -> list[Observation]:

@@ -126,6 +126,8 @@ def _serving_load(row: Row) -> Load:
     if inputs is None or outputs is None:
         inputs, outputs, tpot = _benchmark(row)
     clients = number(cells.get("concurrency_or_rate", ""))
+    if inputs <= 0 or outputs <= 0 or (clients is not None and clients <= 0):
+        raise InferometerError(f"{row.key}: isl, osl and concurrency_or_rate must be positive")
     requests = number(cells.get("num_requests", "")) or 0.0
     stated = cells.get("load_type", "")
     if stated in {"concurrency", "batch"} and clients:
@@ -185,8 +187,8 @@ def _energy(row: Row, model: Model) -> Observation:
     clients = number(cells.get("max_num_seqs", "")) or number(cells.get("avg_batch_size", ""))
     inputs = number(cells.get("avg_input_len", "")) or TASK_INPUTS.get(cells.get("task", ""), 200.0)
     outputs = number(cells.get("avg_output_len", ""))
-    if clients is None or outputs is None:
-        raise InferometerError(f"{row.key}: max_num_seqs and avg_output_len are wanted")
+    if not clients or not outputs or min(clients, outputs, inputs) <= 0:
+        raise InferometerError(f"{row.key}: positive max_num_seqs and avg_output_len are wanted")
     parallelism, replicas = layout(row, model)
     load = Load(kind="closed", inputs=inputs, outputs=outputs, clients=clients * parallelism.data)
     return Observation(

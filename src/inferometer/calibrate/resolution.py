@@ -22,9 +22,11 @@ FindModel = Callable[[str], Model]
 _OLD_ENGINES: Mapping[str, tuple[str, str]] = {
     "vllm": ("vllm-v0", "2024-10"),
     "trtllm": ("trtllm-0", "2024-07"),
+    "llama.cpp": ("llama.cpp-2024", "2025-01"),
 }
 """Engine before the month given: vLLM 0.6 took its HTTP server out of the engine's process in
-September 2024; TensorRT-LLM 0.11 rebuilt its scheduler in July 2024."""
+September 2024; TensorRT-LLM 0.11 rebuilt its scheduler in July 2024; llama.cpp's batched server and
+its kernels for CUDA and ROCm matured in the course of 2024."""
 
 _FORMATS: Mapping[str, str] = {
     **dict.fromkeys(("bfloat16", "bf16", "fp16", "float16", "half", "auto"), "bf16"),
@@ -257,7 +259,7 @@ def _smallest(row: Row, model: Model, total: int) -> tuple[Parallelism, int]:
     Engines that split layers (llama.cpp) use every accelerator in turn.
     """
     total = max(total, 1)
-    if engine(row).key == "llama.cpp":
+    if engine(row).key.startswith("llama.cpp"):
         return Parallelism(pipeline=total), 1
     if row.cells.get("load_type") == "batch":
         return (Parallelism(tensor=total), 1) if _divides(model, total) else (Parallelism(), total)
