@@ -9,7 +9,6 @@ from inferometer.account.api import ApiCost, api_cost
 from inferometer.account.bill import Tariff
 from inferometer.catalog import tables
 from inferometer.catalog.efficiency import Efficiencies, efficiencies
-from inferometer.catalog.huggingface import read_config
 from inferometer.catalog.models import Model, model
 from inferometer.catalog.prices import AcceleratorPrice, accelerator_price, accelerator_prices
 from inferometer.catalog.source import Evidence
@@ -41,9 +40,8 @@ def model_of(scenario: Scenario) -> Model:
         CatalogError: unknown, or a description that cannot be read.
     """
     if not scenario.model:
-        raise ScenarioError("no model: give --model, a catalogue name or the path of a config.json")
-    path = Path(scenario.model)
-    return read_config(path) if path.exists() else model(scenario.model)
+        raise ScenarioError("no model: give --model, a catalogue name or a config.json or .gguf file")
+    return model(scenario.model)
 
 
 def shape_of_scenario(scenario: Scenario) -> Shape:
