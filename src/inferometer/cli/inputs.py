@@ -40,7 +40,7 @@ def model_of(scenario: Scenario) -> Model:
         CatalogError: unknown, or a description that cannot be read.
     """
     if not scenario.model:
-        raise ScenarioError("no model: give --model, a catalogue name or a config.json or .gguf file")
+        raise ScenarioError("no model: give --model, a name or a config.json or .gguf file")
     return model(scenario.model)
 
 
