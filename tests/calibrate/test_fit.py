@@ -10,8 +10,9 @@ from perf_cases import deployment
 from inferometer.calibrate.bench import compile_groups
 from inferometer.calibrate.design import design
 from inferometer.calibrate.fit import fit, tasks
-from inferometer.calibrate.forecast import forecast, metric
+from inferometer.calibrate.forecast import forecast
 from inferometer.calibrate.measurement import Load, Observation, Row, Subject
+from inferometer.calibrate.metric import metric
 from inferometer.calibrate.overlay import fit_source, fitted, unfitted
 from inferometer.catalog.efficiency import Efficiencies, efficiencies
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,10 @@ def test_novelty_by_family_and_accelerator(file: Path) -> None:
     observations, _ = observe(read(file), finder())
     basis = Basis(key="fit", families=("llama3",), accelerators=("b200",), laboratories=())
     assert novelty(basis)(observations[0]) == "new-accelerator"
+    same = replace(basis, accelerators=("h100-sxm",))
+    assert novelty(same)(observations[0]) == "new-source"
+    assert novelty(replace(same, laboratories=("lab",)))(observations[0]) == "known"
+    assert novelty(replace(basis, families=()))(observations[0]) == "new-both"
 
 
 @pytest.mark.parametrize(

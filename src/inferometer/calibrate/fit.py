@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from inferometer.calibrate.bench import Group
 from inferometer.calibrate.design import Design, Incidence, free, incidence, pools_of, rates_at
-from inferometer.calibrate.forecast import forecast, metric
+from inferometer.calibrate.forecast import forecast
+from inferometer.calibrate.metric import metric
 from inferometer.candidates import Floats
 from inferometer.perf.rates import Rates
 

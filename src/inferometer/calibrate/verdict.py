@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from inferometer.calibrate.bench import Group, compile_groups
-from inferometer.calibrate.forecast import forecast, metric
+from inferometer.calibrate.forecast import forecast
 from inferometer.calibrate.measurement import Observation, Refusal, Row
+from inferometer.calibrate.metric import metric
 from inferometer.calibrate.observation import observe
 from inferometer.calibrate.resolution import FindModel
 from inferometer.catalog.efficiency import Efficiencies
@@ -83,11 +84,14 @@ def verdicts_of(
 def novelty(basis: Basis) -> Novelty:
     """Return how new an observation is to a fit that rests on `basis`."""
     families, chips = set(basis.families), set(basis.accelerators)
+    laboratories = set(basis.laboratories)
 
     def of(observation: Observation) -> str:
         new_model = observation.row.family not in families
         new_chip = observation.subject.deployment.accelerator.key not in chips
-        return NOVELTIES[new_model, new_chip]
+        found = NOVELTIES[new_model, new_chip]
+        foreign = observation.row.source not in laboratories
+        return "new-source" if foreign and found == "known" else found
 
     return of
 
@@ -98,7 +102,8 @@ NOVELTIES: Mapping[tuple[bool, bool], str] = {
     (False, True): "new-accelerator",
     (True, True): "new-both",
 }
-"""Kinds of novelty by (new model family, new accelerator)."""
+"""Kinds of novelty by (new model family, new accelerator); "new-source" is another laboratory with
+both known."""
 
 
 def quantity(metric: str) -> str:

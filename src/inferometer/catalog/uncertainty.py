@@ -73,7 +73,7 @@ def spread(
         known: Spreads by key.
         quantity: E.g. "tpot".
         load: E.g. "closed".
-        novelty: "known", "new-model", "new-accelerator" or "new-both".
+        novelty: "known", "new-model", "new-accelerator", "new-both" or "new-source".
     """
     for what, where in ((quantity, load), (quantity, "any"), ("any", "any")):
         key = f"{what}.{where}.{novelty}"
