@@ -143,6 +143,10 @@ def residuals(folds: Sequence[Fold], source: Source) -> list[Residual]:
     sources do not set the width alone.
     """
     kinds: dict[str, list[Verdict]] = {}
+    stretch = {
+        NOVELTY_OF[split]: stretched([fold for fold in folds if fold.split == split])
+        for split in {fold.split for fold in folds}
+    }
     for fold in folds:
         novelty = NOVELTY_OF[fold.split]
         for verdict in fold.verdicts:
@@ -151,7 +155,7 @@ def residuals(folds: Sequence[Fold], source: Source) -> list[Residual]:
                 for name in (f"{what}.{verdict.load}", f"{what}.any", "any.any"):
                     kinds.setdefault(f"{name}.{novelty}", []).append(verdict)
     known = {
-        key: _residual(key, found, source)
+        key: _residual(key, found, source, stretch[key.rsplit(".", maxsplit=1)[-1]])
         for key, found in sorted(kinds.items())
         if len(found) >= LEAST
     }
@@ -173,15 +177,57 @@ LEAST = 20
 """Rows below which a kind has no spread of its own."""
 
 
-def _residual(key: str, verdicts: Sequence[Verdict], source: Source) -> Residual:
+def _residual(key: str, verdicts: Sequence[Verdict], source: Source, stretch: float) -> Residual:
+    low, high = _interval(verdicts, stretch)
+    return Residual(key=key, low=float(np.exp(low)), high=float(np.exp(high)),
+                    rows=len(verdicts), sources={"": source})  # fmt: skip
+
+
+def _interval(verdicts: Sequence[Verdict], stretch: float) -> tuple[float, float]:
+    """Return ends of the logarithm of measured over predicted, `stretch` times as far apart."""
     cells: dict[tuple[str, str, str], int] = {}
     for verdict in verdicts:
         cells[verdict.row.cell] = cells.get(verdict.row.cell, 0) + 1
     errors = -np.array([verdict.error for verdict in verdicts])
     weights = np.array([cells[verdict.row.cell] ** -0.5 for verdict in verdicts])
     low, high = quantiles(errors, weights, (0.1, 0.9))
-    return Residual(key=key, low=float(np.exp(low)), high=float(np.exp(high)),
-                    rows=len(verdicts), sources={"": source})  # fmt: skip
+    middle, half = (low + high) / 2, (high - low) / 2 * stretch
+    return float(middle - half), float(middle + half)
+
+
+def stretched(folds: Sequence[Fold]) -> float:
+    """Return by how much intervals must widen to cover `COVERAGE` of a fold they have not seen.
+
+    Every fold is judged by the intervals of the others; one group left out differs from another by
+    more than rows of one group do, so plain quantiles are too narrow.
+    """
+    needed = list[float]()
+    for fold in folds:
+        others = [v for f in folds if f is not fold for v in f.verdicts if np.isfinite(v.error)]
+        kinds = {(quantity(v.metric), v.load) for v in fold.verdicts}
+        for what, load in kinds:
+            same = [v for v in others if quantity(v.metric) == what]
+            near = [v for v in same if v.load == load]
+            basis = near if len(near) >= LEAST else same
+            if len(basis) >= LEAST:
+                needed += _needed(fold, what, load, _interval(basis, 1.0))
+    return float(np.clip(np.quantile(needed, COVERAGE), 1.0, WIDEST)) if needed else 1.0
+
+
+def _needed(fold: Fold, what: str, load: str, interval: tuple[float, float]) -> list[float]:
+    middle, half = sum(interval) / 2, max((interval[1] - interval[0]) / 2, 1e-6)
+    return [
+        abs(-verdict.error - middle) / half
+        for verdict in fold.verdicts
+        if quantity(verdict.metric) == what and verdict.load == load and np.isfinite(verdict.error)
+    ]
+
+
+COVERAGE = 0.8
+"""Share of rows that an interval is to cover."""
+
+WIDEST = 3.0
+"""Most that intervals are widened."""
 
 
 def quantiles(values: Floats, weights: Floats, levels: Sequence[float]) -> Floats:
