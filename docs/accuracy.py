@@ -210,11 +210,7 @@ def page(found: Sequence[Judged], rows: int, refused: int) -> str:
 
     parts = [HEAD.format(rows=rows, refused=refused, coverage=100 * (1 - refused / rows))]
     parts.append(_errors(of))
-    parts.append("\n## Intervals\n\nShare of held-out rows inside plain 80 % intervals that were learned "
-        "from the other folds of the same split. The shipped intervals are these, widened for "
-        "each split until they cover 80 % of rows of folds that they have not seen.
-
-" + _intervals(of))  # fmt: skip
+    parts.append(INTERVALS + _intervals(of))
     parts.append("\n## Cells\n\nMedian of |ln(predicted / measured)| and bias in each cell of "
                  "source, family and accelerator: fitted on all rows, and with the family left "
                  "out. Worst first.\n" + _cells(found))  # fmt: skip
@@ -269,6 +265,15 @@ def _by_cell(
 
 
 CELL_COLUMNS = "| source | family | accelerator | rows | fitted | bias | family left out |"
+
+INTERVALS = """
+## Intervals
+
+Share of held-out rows inside plain 80 % intervals that were learned from the other folds of the same
+split. The shipped intervals are these, widened for each split until they cover 80 % of the rows of
+folds that they have not seen.
+
+"""
 
 HEAD = """\
 # Accuracy
