@@ -68,7 +68,7 @@ def prefix_affinity(visible: Visible, loads: Loads, matches: Matches) -> int:
     smallest by `IMBALANCE` requests and `IMBALANCE_RATIO` times, or where no lane has
     `AFFINITY` of the prompt.
     """
-    least, most = loads.min(), loads.max()
+    least, most = loads[np.argmin(loads)], loads[np.argmax(loads)]
     best = int(np.argmax(matches))
     uneven = most - least > IMBALANCE and most > IMBALANCE_RATIO * least
     if uneven or matches[best] <= AFFINITY * visible.prompt:
