@@ -269,9 +269,9 @@ CELL_COLUMNS = "| source | family | accelerator | rows | fitted | bias | family 
 INTERVALS = """
 ## Intervals
 
-Share of held-out rows inside plain 80 % intervals that were learned from the other folds of the same
-split. The shipped intervals are these, widened for each split until they cover 80 % of the rows of
-folds that they have not seen.
+Share of held-out rows inside plain 80 % intervals that were learned from the other folds of the
+same split. The shipped intervals are these, widened for each split until they cover 80 % of the
+rows of folds that they have not seen.
 
 """
 
