@@ -178,6 +178,7 @@ def start(world: World, number: int, latest: int) -> None:
         count_gap(world, lane.now - request.last_token, 1)
     held_tokens = request.prompt + request.produced
     request.produced += 1
+    request.last_token = lane.now
     if request.produced == request.output:
         release(world, number, latest, held_tokens)
         finish(world, number, latest)

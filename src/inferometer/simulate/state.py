@@ -45,7 +45,7 @@ class Request:
         admitted: When its first prompt token was scheduled, s.
         first_token: When its first output token left, s.
         finished: When its last output token left, s.
-        last_token: When its latest token left before a preemption, s.
+        last_token: When its latest token left that came of a prompt or before a preemption, s.
         computed: Tokens whose KV exists, before it decodes.
         produced: Output tokens so far; current at preemption, resumption and end.
         base: Context while decoding less the lane's step count.

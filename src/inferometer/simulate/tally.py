@@ -44,7 +44,10 @@ def count_gaps(world: World, number: int) -> None:
     lane = world.lanes[number]
     place, last = 0, lane.planned - 1
     if lane.stall > 0.0:
-        count_gap(world, gap(world, number, 0) + lane.stall, lane.decoding)
+        for sequence in range(lane.decoding):
+            request = world.requests[world.heap[number, sequence]]
+            waited = min(lane.stall, lane.now - request.last_token)
+            count_gap(world, gap(world, number, 0) + waited, 1)
         place = 1
     while place <= last:
         here = bucket(gap(world, number, place))
