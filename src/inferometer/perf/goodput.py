@@ -15,14 +15,15 @@ def goodput_fraction(slo: Slo, latencies: Mapping[str, Floats]) -> Floats:
     """Return the share of requests within every limit of `slo`, NaN for an empty one [config].
 
     Each latency is taken as log-normal between and beyond its quantiles; limits are applied to
-    every request, whatever quantile they are stated for. The smallest share over the metrics is
-    returned: exact if the same requests miss them all, an upper bound otherwise.
+    every request, whatever quantile they are stated for. How the latencies of one request hang
+    together is unknown, so the shares that miss a limit are added up (Boole's inequality): a lower
+    bound, exact if no request misses two limits. It is at least zero.
     """
     size = len(latencies["ttft"])
     if not slo.targets:
         return np.full(size, np.nan)
     shares = [_share_within(latencies[target.metric], target.limit) for target in slo.targets]
-    return np.min(shares, axis=0)
+    return np.maximum(1 - np.sum([1 - share for share in shares], axis=0), 0.0)
 
 
 def _share_within(quantiles: Floats, limit: float) -> Floats:

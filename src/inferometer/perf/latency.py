@@ -7,10 +7,13 @@ from inferometer.perf.demand import LEVELS, Demand
 from inferometer.perf.lanes import Lanes
 from inferometer.perf.queueing import independent_sum, wait_quantiles, waiting
 from inferometer.perf.roofline import Machine
-from inferometer.perf.steady import Steady, prefill_time, step_yield
+from inferometer.perf.steady import Steady, prefill_time, steady, step_yield
 
 NORMAL = np.array([[0.0, 0.0, 1.2815515655446004, 2.3263478740408418]])
 """Standard normal scores of the mean's column and of p50, p90, p99 (Abramowitz and Stegun)."""
+
+NEAR = 1e-3
+"""Relative distance over which the slope of the step time is taken."""
 
 
 def ttft(
@@ -44,7 +47,7 @@ def tpot(sequences: Floats, state: Steady, demand: Demand, machine: Machine) -> 
     tokens = step_yield(machine).tokens
     extra = state.mixed.total - state.plain.total
     chunks = state.share * (1 - state.share) * extra**2 * tokens / demand.output_harmonic
-    slope = np.maximum(state.step - _fixed(state), 0.0) / np.maximum(sequences, 1.0)
+    slope = _slope(sequences, state, demand, machine)
     load = slope**2 * sequences * tokens / (tokens + demand.output_harmonic / sequences)
     spread = np.sqrt(chunks + load)[:, None] * NORMAL
     return (state.step[:, None] + spread) / tokens
@@ -66,8 +69,11 @@ def e2e(ttft: Floats, tpot: Floats, demand: Demand) -> Floats:
     return independent_sum(ttft, decode)
 
 
-def _fixed(state: Steady) -> Floats:
-    return np.maximum(state.plain.memory, state.plain.overhead)
+def _slope(sequences: Floats, state: Steady, demand: Demand, machine: Machine) -> Floats:
+    """Return what one more running sequence adds to the step: its KV reads, but no weights."""
+    apart = NEAR * np.maximum(sequences, 1.0)
+    more = steady(sequences + apart, machine, demand)
+    return np.maximum(more.step - state.step, 0.0) / apart
 
 
 def _prefill_wait(rate: Floats, service: Floats, demand: Demand, arrivals: Floats) -> Floats:
