@@ -79,3 +79,21 @@ def test_bad_options_are_named(
 ) -> None:
     assert run(("simulate", played, *options)) == 2
     assert says in capsys.readouterr().err
+
+
+def test_compare_pairs_runs_of_two_deployments(
+    capsys: pytest.CaptureFixture[str], played: str, tmp_path: Path
+) -> None:
+    more = tmp_path / "more.toml"
+    more.write_text(SCENARIO.replace("replicas = 2", "replicas = 4"), encoding="utf-8")
+    arguments = ("compare", played, str(more), "--runs", "4")
+    assert run((*arguments, "--format", "json")) == 0
+    found = {row["metric"]: row for row in json.loads(capsys.readouterr().out)["differences"]}
+    assert found["power W"]["low"] > 0
+    assert found["tpot mean ms"]["high"] < 0
+    assert run(arguments) == 0
+    assert "95 % interval" in capsys.readouterr().out
+    other = tmp_path / "other.toml"
+    other.write_text(SCENARIO.replace("4 1/s", "5 1/s"), encoding="utf-8")
+    assert run(("compare", played, str(other))) == 2
+    assert "same [workload]" in capsys.readouterr().err

@@ -16,6 +16,7 @@ app.command("inferometer.cli.plan:plan", name="plan")
 app.command("inferometer.cli.predict:predict", name="predict")
 app.command("inferometer.cli.explain:explain", name="explain")
 app.command("inferometer.cli.simulate:simulate", name="simulate")
+app.command("inferometer.cli.compare:compare", name="compare")
 app.command("inferometer.cli.validate:validate", name="validate")
 app.command("inferometer.cli.calibrate:calibrate", name="calibrate")
 

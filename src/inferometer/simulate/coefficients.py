@@ -85,7 +85,7 @@ def coefficients(machine: Machine, tokens: int) -> StepCoefficients:
         reaches=np.array(work.reaches, dtype=np.float64).reshape(-1),
         decode_flop=(work.context_flop / rate.attention_compute).reshape(-1),
         prefill_flop=(work.prefill_context_flop / rate.attention_compute).reshape(-1),
-        kv_read=(work.kv_bytes / rate.kv_bandwidth).reshape(-1),
+        kv_read=(work.read_bytes / rate.kv_bandwidth).reshape(-1),
         spread=_from_one(alone.experts + alone.network),
         spread_compute=_from_one(alone.compute - count * linear_token),
         spread_memory=_from_one(alone.memory - linear_read - count * write),
