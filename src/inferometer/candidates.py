@@ -145,6 +145,8 @@ def table(deployments: Sequence[Deployment]) -> Candidates:
             f"{len(deployments)} deployments share no model, prefix caching and speculation: "
             f"{sorted(str(item) for item in shared)}; make one table for each"
         )
+    if any(d.power_cap is not None for d in deployments):
+        raise ScenarioError("power_cap is not evaluated in tables; see perf.clocks for caps")
     first = deployments[0]
     nodes = {d.accelerator.key: d.node for d in deployments}
     chips, chip = _distinct([d.accelerator for d in deployments], lambda item: item.key)

@@ -83,6 +83,12 @@ class Speculation:
     acceptance: Fraction
     draft: Model | None = None
 
+    def __post_init__(self) -> None:
+        if self.draft_tokens < 1:
+            raise ScenarioError(f"speculation.draft_tokens is {self.draft_tokens}; at least 1")
+        if not 0 <= self.acceptance <= 1:
+            raise ScenarioError(f"speculation.acceptance is {self.acceptance}; 0 to 1 is wanted")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:

@@ -34,6 +34,7 @@ class LayerCounts:
         window: Most tokens visible to one new token; None for all.
         index_topk: Tokens that a sparse indexer keeps of those visible; None for all.
         index_flop: FLOP of that indexer per new token and visible earlier token.
+        index_elements: Elements of its keys per cached token, part of `kv_elements`; all are read.
         state_bytes: Recurrent state per sequence, bytes.
         state_flop: FLOP per token of the recurrence beyond 2 per weight.
         feed_forward_width: Hidden width that tensor parallelism cuts: of the dense block, or of
@@ -55,6 +56,7 @@ class LayerCounts:
     window: int | None
     index_topk: int | None
     index_flop: float
+    index_elements: int
     state_bytes: float
     state_flop: float
     feed_forward_width: int
@@ -201,6 +203,7 @@ def _counts(hidden: int, layer: Layer) -> LayerCounts:
         window=mixing.window,
         index_topk=mixing.index_topk,
         index_flop=2.0 * mixing.index_heads * mixing.index_dim,
+        index_elements=mixing.index_dim,
         state_bytes=mixing.state_elements * mixing.state_bytes_per_element,
         state_flop=mixing.extra_flop_per_token,
         feed_forward_width=channel.width,

@@ -6,10 +6,7 @@ import numpy as np
 
 from inferometer.candidates import Floats
 from inferometer.errors import WorkloadError
-from inferometer.workload.shape import Shape
-
-LEVELS = (0.5, 0.9, 0.99)
-"""Quantile levels of every latency, after its mean."""
+from inferometer.workload.shape import LEVELS, Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,22 +55,24 @@ def demand(shape: Shape, reaches: tuple[float, ...] | Floats, *, prefix_caching:
     seen = _mean_visible(inputs, outputs, spans)  # [reach, point]
     asked = _mean_visible(inputs - fresh, fresh, spans)
     return Demand(
-        prompt=_levels(fresh),
-        output=_levels(outputs),
+        prompt=_levels(fresh, shape.input_quantiles * (1 - cached)),
+        output=_levels(outputs, shape.output_quantiles),
         prompt_variation=float(fresh.var() / fresh.mean() ** 2),
         output_variation=float(outputs.var() / outputs.mean() ** 2),
         output_harmonic=float(1 / np.mean(1 / outputs)),
         chunk=float((fresh**2).sum() / fresh.sum()),
         context=(seen * outputs).sum(axis=1, keepdims=True) / outputs.sum(),
         held=(seen * outputs).sum(axis=1, keepdims=True) / outputs.sum(),
-        longest=np.minimum((inputs + outputs).max(), spans),
+        longest=np.minimum(shape.longest, spans),
         prefill_context=(asked * fresh).sum(axis=1, keepdims=True) / fresh.sum(),
         cached_fraction=cached,
     )
 
 
-def _levels(values: Floats) -> Floats:
-    return np.array([values.mean(), *np.quantile(values, LEVELS)])
+def _levels(points: Floats, quantiles: Floats) -> Floats:
+    """Return the mean of the points, then the known quantiles, those of the points if unknown."""
+    known = quantiles if len(quantiles) else np.quantile(points, LEVELS)
+    return np.array([points.mean(), *np.maximum(known, 1.0)])
 
 
 def _mean_visible(past: Floats, new: Floats, reach: Floats) -> Floats:

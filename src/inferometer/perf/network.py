@@ -24,6 +24,7 @@ class Links:
         hop_bytes: Bytes per token of all pipeline transfers.
         tensor_bandwidth: Link that tensor ranks share, B/s.
         expert_bandwidth: Link that expert ranks share, B/s.
+        pipeline_bandwidth: Link between pipeline stages, B/s.
         ranks: Tensor ranks.
     """
 
@@ -35,6 +36,7 @@ class Links:
     hop_bytes: Floats  # [config]
     tensor_bandwidth: Floats  # [config]
     expert_bandwidth: Floats  # [config]
+    pipeline_bandwidth: Floats  # [config]
     ranks: Floats  # [config]
 
 
@@ -65,6 +67,7 @@ def links(candidates: Candidates, shard: Shard) -> Links:
         hop_bytes=hops * shard.activation_width,
         tensor_bandwidth=_bandwidth(candidates, tensor),
         expert_bandwidth=_bandwidth(candidates, ranks),
+        pipeline_bandwidth=_bandwidth(candidates, ranks * candidates.pipeline),
         ranks=tensor,
     )
 

@@ -154,7 +154,7 @@ def _attention(batch: Batch, decoding: Floats, machine: Machine) -> tuple[Floats
     work, rate = machine.shard, machine.rates
     decode = (work.context_flop * batch.context).sum(axis=0) * decoding
     prefill = (work.prefill_context_flop * batch.prefill_context).sum(axis=0) * batch.prefill
-    read = (work.kv_bytes * batch.context).sum(axis=0) * batch.sequences
+    read = (work.read_bytes * batch.context).sum(axis=0) * batch.sequences
     written = work.kv_bytes.sum(axis=0) * (decoding + batch.prefill)
     return (decode + prefill) / rate.attention_compute, (read + written) / rate.kv_bandwidth
 
@@ -166,8 +166,8 @@ def _network(tokens: Floats, machine: Machine) -> Floats:
     reduce = reduce + tokens * net.reduction_bytes / (rate.link * net.tensor_bandwidth)
     exchange = tokens * net.exchange_bytes / (rate.link * net.expert_bandwidth)
     exchange = exchange + net.exchanges * rate.exchange_latency
-    hop = net.hops * rate.reduction_latency
-    return reduce + exchange + hop + tokens * net.hop_bytes / (rate.link * net.tensor_bandwidth)
+    hop = tokens * net.hop_bytes / (rate.link * net.pipeline_bandwidth)
+    return reduce + exchange + hop + net.hops * rate.reduction_latency
 
 
 def _overhead(batch: Batch, machine: Machine) -> Floats:

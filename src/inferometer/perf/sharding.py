@@ -6,6 +6,7 @@ figure here is for a whole pass on one of the `tensor` ranks of one data-paralle
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,9 @@ class Shard:
         embedding_bytes: Bytes of the input embedding that are kept beside the head.
         context_flop: FLOP per decoding token and visible token.
         prefill_context_flop: The same for a prompt token (latent attention expands its keys there).
-        kv_bytes: KV bytes per visible token.
+        kv_bytes: KV bytes kept per token.
+        read_bytes: KV bytes read per decoding token and visible token; fewer tokens are visible
+            than kept where an indexer chooses among them.
         state_bytes: Recurrent state per sequence.
         state_flop: FLOP per token of recurrences.
         weight_bytes: Bytes of weights kept on one rank (one pipeline stage's share).
@@ -61,6 +64,7 @@ class Shard:
     context_flop: Floats  # [reach, config]
     prefill_context_flop: Floats  # [reach, config]
     kv_bytes: Floats  # [reach, config]
+    read_bytes: Floats  # [reach, config]
     state_bytes: Floats  # [config]
     state_flop: Floats  # [config]
     weight_bytes: Floats  # [config]
@@ -76,7 +80,11 @@ def shard(candidates: Candidates) -> Shard:
     model, groups = candidates.model, layer_counts(candidates.model)
     tensor = candidates.column("tensor")
     expert_ranks = tensor * candidates.data
-    reaches = tuple(sorted({_reach(group) for group in groups if group.kv_elements}))
+    # Full reach is always there: an allocator that is blind to windows keeps all tokens.
+    used = {reach(g) for g in groups if g.kv_elements for reach in (_kept, _attended)}
+    reaches = tuple(sorted({np.inf, *used}))
+    over = partial(_by_reach, groups, reaches, tensor)
+    index_flop = over(_kept, lambda g: g.index_flop / tensor)
     linear = _total(groups, lambda g: g.attention_weights + g.dense_weights)
     experts = _total(groups, lambda g: g.experts * g.expert_weights)
     active = _total(groups, lambda g: g.experts_active * g.expert_weights)
@@ -99,9 +107,14 @@ def shard(candidates: Candidates) -> Shard:
         head_flop=2 * head / tensor,
         head_bytes=head_bytes,
         embedding_bytes=embedding,
-        context_flop=_by_reach(groups, reaches, lambda g: g.context_flop / tensor),
-        prefill_context_flop=_by_reach(groups, reaches, lambda g: g.prefill_context_flop / tensor),
-        kv_bytes=_by_reach(groups, reaches, lambda g: _kv_bytes(g, candidates, tensor)),
+        context_flop=over(_attended, lambda g: g.context_flop / tensor) + index_flop,
+        prefill_context_flop=over(_attended, lambda g: g.prefill_context_flop / tensor)
+        + index_flop,
+        kv_bytes=over(_kept, lambda g: g.kv_elements * _each(g, candidates)),
+        read_bytes=over(
+            _attended, lambda g: (g.kv_elements - g.index_elements) * _each(g, candidates)
+        )
+        + over(_kept, lambda g: g.index_elements * _each(g, candidates)),
         state_bytes=_total(groups, lambda g: g.state_bytes) / tensor,
         state_flop=_total(groups, lambda g: g.state_flop) / tensor,
         weight_bytes=(linear_bytes + expert_bytes) / stages + head_bytes + embedding,
@@ -109,8 +122,12 @@ def shard(candidates: Candidates) -> Shard:
     )
 
 
-def _reach(group: LayerCounts) -> float:
+def _kept(group: LayerCounts) -> float:
     return np.inf if group.window is None else float(group.window)
+
+
+def _attended(group: LayerCounts) -> float:
+    return _kept(group) if group.index_topk is None else float(min(_kept(group), group.index_topk))
 
 
 def _total(groups: tuple[LayerCounts, ...], count: Callable[[LayerCounts], float]) -> float:
@@ -120,17 +137,23 @@ def _total(groups: tuple[LayerCounts, ...], count: Callable[[LayerCounts], float
 def _by_reach(
     groups: tuple[LayerCounts, ...],
     reaches: tuple[float, ...],
+    tensor: Floats,
+    reach_of: Callable[[LayerCounts], float],
     count: Callable[[LayerCounts], Floats],
 ) -> Floats:
+    mixing = [group for group in groups if group.kv_elements]
+    none = np.zeros_like(tensor)
     rows = [
-        sum((g.count * count(g) for g in groups if g.kv_elements and _reach(g) == reach), start=0.0)
+        sum((g.count * count(g) for g in mixing if reach_of(g) == reach), start=none)
         for reach in reaches
     ]
     return np.array(rows, dtype=np.float64)
 
 
-def _kv_bytes(group: LayerCounts, candidates: Candidates, tensor: Floats) -> Floats:
-    return group.kv_elements * _bytes(candidates, "kv") / np.minimum(tensor, group.kv_heads)
+def _each(group: LayerCounts, candidates: Candidates) -> Floats:
+    """Return bytes per KV element on one rank: KV heads are cut until each rank has one."""
+    ranks = np.minimum(candidates.column("tensor"), group.kv_heads)
+    return _bytes(candidates, "kv") / ranks
 
 
 def _bytes(candidates: Candidates, part: str) -> Floats:

@@ -16,7 +16,7 @@ from inferometer.perf.rates import Rates
 from inferometer.perf.roofline import Machine
 from inferometer.perf.sharding import Shard
 
-_BY_REACH = ("context_flop", "prefill_context_flop", "kv_bytes")
+_BY_REACH = ("context_flop", "prefill_context_flop", "kv_bytes", "read_bytes")
 _PADDING = 1.0
 """Reach of a window that a model does not have: finite, so that zero bytes stay zero."""
 
