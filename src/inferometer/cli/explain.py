@@ -41,6 +41,7 @@ def explain(
     evaluate, ideal = inputs.evaluator(slo, catalog), inputs.ideal(slo, catalog)
     prediction = evaluate(one(built), shape)
     inputs.require_fit(built, prediction)
+    inputs.require_carried(built, prediction)
     price = inputs.price_of(built.accelerator.key, scenario.prices, catalog)
     option = stated(built, price, prediction, slo, inputs.site_of(scenario))
     if option.cost is None:

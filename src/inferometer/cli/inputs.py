@@ -1,6 +1,5 @@
 """What a scenario names, looked up: model, workload, supply, prices, evaluator."""
 
-import datetime as dt
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -10,10 +9,10 @@ from inferometer.account.bill import Tariff
 from inferometer.catalog import tables
 from inferometer.catalog.efficiency import Efficiencies, efficiencies
 from inferometer.catalog.models import Model, model
-from inferometer.catalog.prices import AcceleratorPrice, accelerator_price, accelerator_prices
 from inferometer.catalog.source import Evidence
 from inferometer.catalog.tokens import token_prices
 from inferometer.cli.plausibility import doubts_of_prices, doubts_of_targets, warn
+from inferometer.cli.prices import instant, own_prices, price_of
 from inferometer.cli.scenario import DeploymentSpec, PriceSpec, Scenario, SearchSpec
 from inferometer.deployment import Deployment, EngineSettings, Parallelism, Precision
 from inferometer.errors import InfeasibleError, ScenarioError
@@ -23,7 +22,7 @@ from inferometer.perf.prediction import Prediction
 from inferometer.plan.option import Option
 from inferometer.plan.precision import Weights, provided
 from inferometer.plan.provenance import Fact, facts, parameter_facts
-from inferometer.plan.replicas import Evaluate
+from inferometer.plan.replicas import Evaluate, check_context
 from inferometer.plan.space import Choices, Supply
 from inferometer.workload.formats.files import read
 from inferometer.workload.shape import Shape, shape_of
@@ -84,48 +83,6 @@ def overlay_of(scenario: Scenario) -> Path | None:
     return Path(scenario.catalog) if scenario.catalog else None
 
 
-def _own_prices(prices: PriceSpec, catalog: Path | None) -> tuple[AcceleratorPrice, ...]:
-    if not prices.file:
-        return ()
-    return accelerator_prices(Path(prices.file), catalog)[len(accelerator_prices()) :]
-
-
-def instant(prices: PriceSpec, catalog: Path | None = None) -> dt.date:
-    """Return the day asked about: the newest row of the catalogue, so that answers repeat.
-
-    Raises:
-        ScenarioError: not a date.
-    """
-    if not prices.at:
-        rows = accelerator_prices() + _own_prices(prices, catalog)
-        return max(row.valid_from for row in rows)
-    try:
-        return dt.date.fromisoformat(prices.at)
-    except ValueError as error:
-        raise ScenarioError(f"prices.at: {prices.at!r} is not a day such as 2026-11-01") from error
-
-
-def price_of(key: str, prices: PriceSpec, catalog: Path | None = None) -> AcceleratorPrice | None:
-    """Return the price of one accelerator, None if unpriced.
-
-    Raises:
-        CatalogError: unknown commitment, or a file of own prices that is at fault.
-    """
-    own = [
-        row
-        for row in _own_prices(prices, catalog)
-        if (row.accelerator, row.commitment) == (key, prices.commitment)
-    ]
-    return accelerator_price(
-        key,
-        rows=own or None,
-        at=instant(prices, catalog),
-        commitment=prices.commitment,
-        provider=prices.provider,
-        region=prices.region,
-    )
-
-
 def supplies_of(
     search: SearchSpec, prices: PriceSpec, catalog: Path | None = None
 ) -> tuple[Supply, ...]:
@@ -136,7 +93,7 @@ def supplies_of(
         CatalogError: an unknown accelerator.
     """
     known = tables.accelerators(catalog)
-    warn(doubts_of_prices(_own_prices(prices, catalog)))
+    warn(doubts_of_prices(own_prices(prices, catalog)))
     counts = _stated(search.have, catalog)
     names = [*counts] or [tables.accelerator(name, catalog).key for name in search.gpus]
     every = [chip.key for chip in known.values() if chip.kind != "cpu"]
@@ -277,12 +234,28 @@ def require_fit(deployment: Deployment, prediction: Prediction) -> None:
     """Refuse a stated deployment that cannot run.
 
     Raises:
-        InfeasibleError: it does not fit in memory.
+        InfeasibleError: a request is longer than the model's context, or it does not fit in memory.
     """
+    check_context(deployment.model, prediction.shape)
     if not prediction.fits[0]:
         raise InfeasibleError(
             f"{deployment}: weights and the longest request do not fit in memory, or the layout "
             "cannot be built; take more ranks, a larger accelerator or a smaller format"
+        )
+
+
+def require_carried(deployment: Deployment, prediction: Prediction) -> None:
+    """Refuse a stated deployment whose queue would grow without end.
+
+    Raises:
+        InfeasibleError: its load reaches its capacity.
+    """
+    load, capacity = float(prediction.utilisation[0]), float(prediction.capacity[0])
+    if load >= 1:
+        raise InfeasibleError(
+            f"{deployment}: overloaded: load {load:.3g} at the busiest minute; capacity "
+            f"{capacity:.4g} requests/s, asked for {prediction.shape.peak_rate:.4g}; take more "
+            f"replicas ({int(deployment.replicas * load) + 1} or more)"
         )
 
 

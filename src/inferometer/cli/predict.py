@@ -37,6 +37,7 @@ def predict(
     slo, shape = inputs.slo_of(scenario), inputs.shape_of_scenario(scenario)
     prediction = inputs.evaluator(slo, catalog)(one(built), shape)
     inputs.require_fit(built, prediction)
+    inputs.require_carried(built, prediction)
     price = inputs.price_of(built.accelerator.key, scenario.prices, catalog)
     option = stated(built, price, prediction, slo, inputs.site_of(scenario))
     inside = anatomy(built, shape, efficiencies(catalog))

@@ -148,11 +148,13 @@ def check_context(model: Model, shape: Shape) -> None:
     Raises:
         InfeasibleError: a request is longer than the model's context.
     """
-    longest = float((shape.inputs + shape.outputs).max())
-    if longest > model.max_context:
+    totals = shape.totals
+    over = int((totals > model.max_context).sum())
+    if over:
         raise InfeasibleError(
-            f"workload {shape.name!r}: the longest request has {longest:.0f} tokens, "
-            f"{model.key} was published for {model.max_context}; cap the lengths or name a model "
+            f"workload {shape.name!r}: {over} of {len(totals)} requests exceed the "
+            f"{model.max_context} tokens that {model.key} was published for (the longest request "
+            f"has {totals.max():.0f}); cap the lengths, leave these requests out, or name a model "
             "with a longer context"
         )
 

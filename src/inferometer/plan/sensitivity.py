@@ -13,7 +13,7 @@ from inferometer.plan.replicas import Evaluate
 from inferometer.plan.search import Plan
 from inferometer.plan.space import Space
 from inferometer.units import Fraction, UsdPerSecond
-from inferometer.workload.shape import Shape
+from inferometer.workload.shape import Shape, with_longer_outputs
 from inferometer.workload.slo import Slo
 
 CONTENDERS = 2.0
@@ -96,9 +96,8 @@ def _peak(case: Case, factor: float) -> Case:
 
 
 def _outputs(case: Case, factor: float) -> Case:
-    room = case.space.candidates.model.max_context - case.shape.inputs
-    outputs = np.minimum(np.maximum(case.shape.outputs * factor, 1.0), room)
-    return replace(case, shape=replace(case.shape, outputs=outputs))
+    context = case.space.candidates.model.max_context
+    return replace(case, shape=with_longer_outputs(case.shape, factor, context))
 
 
 def _cached(case: Case, factor: float) -> Case:

@@ -1,6 +1,6 @@
 """The shape of a workload: what a closed-form prediction needs to know of a trace."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,6 +10,13 @@ from inferometer.workload.trace import Floats, Ints, Trace
 
 FEWEST_GAPS = 16
 """Gaps in a bin below which their variance says little."""
+
+LEVELS = (0.5, 0.9, 0.99)
+"""Quantile levels of lengths and latencies."""
+
+
+def _none() -> Floats:
+    return np.empty(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,6 +36,10 @@ class Shape:
         inputs: Prompt lengths of equally likely points that stand for all requests, tokens.
         outputs: Output lengths of the same points, tokens.
         cached_fraction: Share of input tokens that a prefix cache of sufficient size would serve.
+        all_inputs: Prompt lengths of all requests, tokens; empty where the points are all there is.
+        all_outputs: Output lengths of the same requests, tokens.
+        input_quantiles: Prompt lengths at `LEVELS`, of all requests; empty as above.
+        output_quantiles: Output lengths at `LEVELS`, of all requests; empty as above.
     """
 
     name: str = ""
@@ -42,6 +53,22 @@ class Shape:
     inputs: Floats  # [point] tok
     outputs: Floats  # [point] tok
     cached_fraction: Fraction = 0.0
+    all_inputs: Floats = field(default_factory=_none)  # [request] tok
+    all_outputs: Floats = field(default_factory=_none)  # [request] tok
+    input_quantiles: Floats = field(default_factory=_none)  # [level] tok
+    output_quantiles: Floats = field(default_factory=_none)  # [level] tok
+
+    @property
+    def totals(self) -> Floats:
+        """Prompt and output of every request, or of every point where these are all, tokens."""
+        if len(self.all_inputs):
+            return self.all_inputs + self.all_outputs
+        return self.inputs + self.outputs
+
+    @property
+    def longest(self) -> float:
+        """Prompt and output of the longest request, tokens."""
+        return float(self.totals.max())
 
     @property
     def mean_input(self) -> float:
@@ -71,7 +98,6 @@ def shape_of(trace: Trace, *, points: int = 64, bin_width: float = 60.0) -> Shap
             " rate; give a longer trace, or lengths and a rate"
         )
     series, minutes = (_rates(trace, width) for width in (bin_width, 60.0))
-    inputs, outputs = representative(trace.input_tokens, trace.output_tokens, points)
     return Shape(
         name=trace.name,
         requests=len(trace),
@@ -81,9 +107,8 @@ def shape_of(trace: Trace, *, points: int = 64, bin_width: float = 60.0) -> Shap
         series=series,
         bin_width=trace.span / len(series),
         burstiness=burstiness(trace),
-        inputs=inputs,
-        outputs=outputs,
         cached_fraction=cached_fraction(trace),
+        **_lengths(trace.input_tokens, trace.output_tokens, points),
     )
 
 
@@ -117,7 +142,6 @@ def shape_of_lengths(  # noqa: PLR0913 - what a trace would have told
         raise WorkloadError(f"{name or 'lengths'}: {len(inputs)} inputs, {len(outputs)} outputs")
     if not (0 < rate < np.inf and 0 < span < np.inf):
         raise WorkloadError(f"{name or 'lengths'}: rate {rate} and span {span} must be positive")
-    some_inputs, some_outputs = representative(inputs, outputs, points)
     return Shape(
         name=name,
         requests=rate * span,
@@ -127,10 +151,33 @@ def shape_of_lengths(  # noqa: PLR0913 - what a trace would have told
         series=np.array([rate]),
         bin_width=span,
         burstiness=burstiness,
-        inputs=some_inputs,
-        outputs=some_outputs,
         cached_fraction=cached_fraction,
+        **_lengths(inputs, outputs, points),
     )
+
+
+def with_longer_outputs(shape: Shape, factor: float, context: int) -> Shape:
+    """Return `shape` with outputs `factor` as long, at least 1, cut where `context` is full."""
+    points = np.minimum(np.maximum(shape.outputs * factor, 1.0), context - shape.inputs)
+    if not len(shape.all_inputs):
+        return replace(shape, outputs=points)
+    room = context - shape.all_inputs
+    everyone = np.minimum(np.maximum(shape.all_outputs * factor, 1.0), room)
+    quantiles = np.quantile(everyone, LEVELS)
+    return replace(shape, outputs=points, all_outputs=everyone, output_quantiles=quantiles)
+
+
+def _lengths(inputs: Ints, outputs: Ints, points: int) -> dict[str, Floats]:
+    """Return the fields of a shape that tell how long requests are."""
+    some_inputs, some_outputs = representative(inputs, outputs, points)
+    return {
+        "inputs": some_inputs,
+        "outputs": some_outputs,
+        "all_inputs": inputs.astype(np.float64),
+        "all_outputs": outputs.astype(np.float64),
+        "input_quantiles": np.quantile(inputs, LEVELS),
+        "output_quantiles": np.quantile(outputs, LEVELS),
+    }
 
 
 def _rates(trace: Trace, width: float) -> Floats:
