@@ -76,18 +76,21 @@ class Speculation:
     Attributes:
         draft_tokens: Tokens proposed per step.
         acceptance: Probability that a proposed token is accepted, given its predecessors were.
-        draft: Draft model; None for a head or n-gram draft of negligible cost.
+        draft_cost: Time to propose one token over a decode step of the target: 0 for n-gram
+            look-up, about the ratio of weights for a draft model or head.
     """
 
     draft_tokens: int
     acceptance: Fraction
-    draft: Model | None = None
+    draft_cost: Fraction = 0.0
 
     def __post_init__(self) -> None:
         if self.draft_tokens < 1:
             raise ScenarioError(f"speculation.draft_tokens is {self.draft_tokens}; at least 1")
         if not 0 <= self.acceptance <= 1:
             raise ScenarioError(f"speculation.acceptance is {self.acceptance}; 0 to 1 is wanted")
+        if not 0 <= self.draft_cost <= 1:
+            raise ScenarioError(f"speculation.draft_cost is {self.draft_cost}; 0 to 1 is wanted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

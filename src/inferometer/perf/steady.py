@@ -1,7 +1,7 @@
 """Continuous batching in steady state: decode steps, some of which also carry a prompt chunk."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -99,7 +99,12 @@ def _step(
         prefill_context=demand.prefill_context,
         queries=queries,
     )
-    return step_time(batch, machine)
+    step, speculation = step_time(batch, machine), machine.candidates.speculation
+    if speculation is None or not speculation.draft_cost:
+        return step
+    alone = step_time(replace(batch, prefill=np.zeros_like(prefill), queries=1.0), machine)
+    drafting = speculation.draft_tokens * speculation.draft_cost * alone.total
+    return replace(step, overhead=step.overhead + drafting)
 
 
 def busy_batch(mean: Floats) -> Floats:
