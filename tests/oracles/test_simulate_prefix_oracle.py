@@ -123,3 +123,20 @@ def test_more_hashes_than_blocks_are_refused() -> None:
     wrong = replace(trace, input_tokens=np.full(10, TOKENS - 1))
     with pytest.raises(WorkloadError, match="hashes"):
         simulate(wrong, deployment(), efficiencies=efficiencies())
+
+
+@pytest.mark.parametrize("play", [Play(router="prefix-affinity"), Play(think=0.1), Play(clients=9)])
+def test_compiled_and_plain_loops_agree_on_caches_and_closed_loops(play: Play) -> None:
+    trace = shared_prompts(6, 300, gap=0.01)
+    trace = replace(trace, session=np.random.default_rng(0).integers(0, 20, 300))
+    plain, compiled = (
+        simulate(
+            trace, deployment(budget=512, replicas=3, fraction=0.24), compiled=compiled,
+            efficiencies=efficiencies(), play=play,
+        )
+        for compiled in (False, True)
+    )  # fmt: skip
+    assert plain.records.cached.tolist() == compiled.records.cached.tolist()
+    assert plain.records.lane.tolist() == compiled.records.lane.tolist()
+    np.testing.assert_allclose(plain.records.finished, compiled.records.finished, rtol=1e-12)
+    np.testing.assert_array_equal(plain.gaps.sum(), compiled.gaps.sum())
