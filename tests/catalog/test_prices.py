@@ -127,3 +127,9 @@ def test_no_fresh_quote_is_below_the_price(commitment: str) -> None:
                 for provider in quotes
             ]
             assert price.price == min(quote.price for quote in found if quote is not None)
+
+
+def test_a_quote_tells_its_age_only_when_it_is_old() -> None:
+    assert row(1.0, dt.date(2026, 6, 1)).doubt(TODAY) == ""
+    old = row(1.0, dt.date(2025, 12, 23)).doubt(TODAY)
+    assert old == "quote is 11 months old at the instant asked"

@@ -15,6 +15,9 @@ from inferometer.units import UsdPerSecond, UsdPerToken
 COMMITMENTS = ("on-demand", "spot", "reserved-1y", "reserved-3y", "owned")
 STALE_AFTER = dt.timedelta(days=365)
 """A quote this much older than the instant asked about no longer counts: rents halve in a year."""
+OLD_AFTER = dt.timedelta(days=183)
+"""From this age on a quote is shown with its age."""
+MONTH = dt.timedelta(days=30.4375)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,13 @@ class AcceleratorPrice:
         if self.commitment not in COMMITMENTS:
             known = ", ".join(COMMITMENTS)
             raise CatalogError(f"commitment {self.commitment!r} is not one of {known}")
+
+    def doubt(self, at: dt.date) -> str:
+        """Return what is to be said of a quote older than half a year at `at`, else ""."""
+        age = at - self.valid_from
+        if age < OLD_AFTER:
+            return ""
+        return f"quote is {age / MONTH:.0f} months old at the instant asked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """`inferometer plan`: the cheapest deployment that serves a workload within its SLO, and why."""
 
+import datetime as dt
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -113,6 +114,7 @@ def plan(
         lacking = _infeasible(error, scenario, api)
         _deliver(lacking, partial(show_infeasible, error, api), output, folder)
         raise
+    found = _dated(found, inputs.instant(scenario.prices, catalog))
     swings = ()
     if sensitivity or output.page() is not None:
         with _working("moving assumptions"):
@@ -121,6 +123,14 @@ def plan(
     answer = _answer(found, scenario, weights, api, swings) | {"comparison": today}
     _draw(answer, shape, current, output)
     _deliver(answer, partial(show_plan, answer), output, folder)
+
+
+def _dated(found: Plan, at: dt.date) -> Plan:
+    """Return the plan with a sentence on the age of its price if that is old."""
+    price = found.best.price
+    if price is None or not price.doubt(at):
+        return found
+    return replace(found, why=(*found.why, f"{price.accelerator}: {price.doubt(at)}"))
 
 
 def _draw(answer: Mapping[str, Any], shape: Shape, current: Path | None, output: Output) -> None:

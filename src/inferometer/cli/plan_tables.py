@@ -1,10 +1,14 @@
 """The answer of `inferometer plan` as tables for people."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from inferometer.account.api import ApiCost
+from inferometer.catalog.prices import COMMITMENTS
+from inferometer.cli import inputs
 from inferometer.cli.result import show_rows
+from inferometer.cli.scenario import Scenario
 from inferometer.plan.break_even import PAY_FOR_IDLE, SCALE_DOWN, BreakEven
 from inferometer.plan.comparison import Comparison
 from inferometer.plan.infeasible import NoPlanError
@@ -14,6 +18,8 @@ from inferometer.plan.sensitivity import Swing
 
 HOUR, DAY = 3600, 86400
 MILLION = 1e6
+ABSURD = 10
+"""Times the cost of the plan; a dearer alternative is counted, not shown."""
 
 
 def show_infeasible(error: NoPlanError, api: Sequence[ApiCost]) -> None:
@@ -34,7 +40,7 @@ def show_plan(answer: Mapping[str, Any]) -> None:
     swings: Sequence[Swing] = answer["sensitivity"]
     show_rows(f"Cheapest plan for {found.slo}", [_row(found.best)])
     show_rows("Why", [{"": text} for text in found.why])
-    show_rows("Best of every accelerator", [_row(option) for option in found.alternatives])
+    _show_alternatives(found)
     show_rows("Pareto front: cost, speed per user, energy", [_row(o) for o in found.front[:12]])
     show_rows("The same traffic from an API", [_api_row(offer) for offer in api[:5]])
     title = "Break-even of the plan against every API, at this mix of tokens"
@@ -45,8 +51,37 @@ def show_plan(answer: Mapping[str, Any]) -> None:
     show_rows("Sensitivity", [_swing_row(swing) for swing in swings])
     counts = found.excluded | {"feasible": found.feasible, "enumerated": found.enumerated}
     show_rows("Configurations", [{"reason": name, "count": n} for name, n in counts.items()])
-    unpriced = ", ".join(found.unpriced)
-    show_rows("Unpriced", [{"accelerators": unpriced}] if unpriced else [])
+    scenario: Scenario = answer["scenario"]
+    show_rows(
+        f"Unpriced ({scenario.prices.commitment})", [_unpriced(k, scenario) for k in found.unpriced]
+    )
+
+
+def _show_alternatives(found: Plan) -> None:
+    """Show the best of every accelerator, but for those that nobody would buy."""
+    base = found.best.cost
+    near = [o for o in found.alternatives if not _absurd(o.cost, base)]
+    show_rows("Best of every accelerator", [_row(option) for option in near])
+    far = [o.deployment.accelerator.key for o in found.alternatives if _absurd(o.cost, base)]
+    if far:
+        text = f"{len(far)} at more than {ABSURD} x the cost of the plan: {', '.join(far)}"
+        show_rows("Left out", [{"": text}])
+
+
+def _absurd(cost: float | None, base: float | None) -> bool:
+    return cost is not None and base is not None and cost > ABSURD * base
+
+
+def _unpriced(key: str, scenario: Scenario) -> dict[str, str]:
+    """Return an accelerator without a price, and the commitments under which it has one."""
+    catalog = inputs.overlay_of(scenario)
+    prices = replace(scenario.prices, provider="", region="")
+    found = [
+        name
+        for name in COMMITMENTS
+        if inputs.price_of(key, replace(prices, commitment=name), catalog)
+    ]
+    return {"accelerator": key, "priced as": ", ".join(found) or "nothing"}
 
 
 def _show_comparison(today: Comparison) -> None:

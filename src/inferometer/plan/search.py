@@ -165,7 +165,8 @@ def _price(first: Option, others: tuple[Option, ...]) -> list[str]:
     if first.price is None:
         return []
     each, key = first.price.price * HOUR, first.deployment.accelerator.key
-    where = f"{first.price.provider}, {first.price.source.source}"
+    where = f"{first.price.provider}, quote of {first.price.valid_from}"
+    where = f"{where}, {first.price.source.source}"
     lines = [f"{key} is taken at {each:.4g} USD/h each ({where})"]
     if others and others[0].cost is not None:
         limit = others[0].cost * HOUR / first.deployment.accelerators

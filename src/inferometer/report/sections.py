@@ -47,7 +47,9 @@ def keys(answer: Answer) -> tuple[tuple[str, str, str], ...]:
     best = answer.plan.best
     cost = best.cost
     each = best.price
-    unit = f"{dollars(each.price * HOUR)} each, {each.provider}" if each else "no price known"
+    unit = "no price known"
+    if each:
+        unit = f"{dollars(each.price * HOUR)} each, {each.provider}, quote of {each.valid_from}"
     return (
         ("per hour", dollars(None if cost is None else cost * HOUR), unit),
         ("per month", dollars(None if cost is None else cost * MONTH), "730 h, idle or not"),
@@ -148,6 +150,7 @@ def alternatives(answer: Answer) -> Table:
     columns = (
         "accelerator", "replicas x layout", "formats", "engine", "USD/h", "vs. plan", "USD/Mtok",
         "tok/s per user", "load", "J per output tok", "limited by", "USD/h each", "provider",
+        "quoted",
     )  # fmt: skip
     rows = [_alternative(option, base) for option in answer.plan.alternatives]
     return table("Cheapest deployment of every accelerator", columns, rows)
@@ -169,7 +172,7 @@ def _alternative(option: Option, base: float | None) -> tuple[str, ...]:
         number(option.energy_per_output),
         option.outcome.binding,
         "unpriced" if each is None else number(each.price * HOUR),
-        "" if each is None else each.provider,
+        *(("", "") if each is None else (each.provider, each.valid_from.isoformat())),
     )
 
 
