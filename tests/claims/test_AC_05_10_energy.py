@@ -49,26 +49,55 @@ def test_AC_06_a_second_accelerator_gives_more_than_half_of_the_speed_again() ->
     assert two.rate / one.rate == pytest.approx(1.78, rel=0.15)
 
 
-@pytest.mark.parametrize("sequences", [64, 128, 256])
-def test_AC_07_fp8_saves_energy_in_large_batches(sequences: int) -> None:
+@pytest.mark.xfail(strict=True, reason="the model sees no saving: x1.08 for x0.89")
+def test_AC_06_and_less_energy_per_token() -> None:
+    one, two = (serve(deployment("qwen3-32b", tensor=n), 32, 120, 630) for n in (1, 2))
+    assert two.joules_per_token / one.joules_per_token == pytest.approx(0.89, rel=0.15)
+
+
+def fp8_change(sequences: int) -> float:
     wide, narrow = (
         serve(
             deployment("qwen3-235b-a22b", tensor=8, expert=True, weights=name), sequences, 120, 865
         )
         for name in ("bf16", "fp8")
     )
-    assert narrow.joules_per_token < wide.joules_per_token
+    return narrow.joules_per_token / wide.joules_per_token - 1
 
 
-def test_AC_08_half_the_accelerators_in_half_the_bytes() -> None:
-    published = {8: -0.41, 32: -0.36, 128: -0.34, 256: -0.37, 512: -0.32}
-    for sequences in published:
+@pytest.mark.parametrize("sequences", [64, 128, 256])
+def test_AC_07_fp8_saves_energy_in_large_batches(sequences: int) -> None:
+    assert fp8_change(sequences) < 0
+
+
+@pytest.mark.xfail(strict=True, reason="the model has no penalty of FP8 kernels at few sequences")
+def test_AC_07_fp8_costs_energy_in_small_batches() -> None:
+    assert fp8_change(8) == pytest.approx(0.56, abs=0.15)
+    assert fp8_change(16) == pytest.approx(0.22, abs=0.15)
+
+
+def halved() -> dict[int, float]:
+    """Return the change of energy per token by sequences, 8 x B200 BF16 to 4 x B200 FP8."""
+    found = dict[int, float]()
+    for sequences in PUBLISHED:
         wide = serve(deployment("llama-3.1-405b", "b200", tensor=8), sequences, 120, 365)
         narrow = serve(
             deployment("llama-3.1-405b", "b200", tensor=4, weights="fp8"), sequences, 120, 365
         )
-        saved = narrow.joules_per_token / wide.joules_per_token - 1
-        assert -0.55 < saved < -0.25  # claimed -41..-32 % +- 8 points; the model is at -45..-50 %
+        found[sequences] = narrow.joules_per_token / wide.joules_per_token - 1
+    return found
+
+
+PUBLISHED = {8: -0.41, 32: -0.36, 128: -0.34, 256: -0.37, 512: -0.32}
+
+
+def test_AC_08_half_the_accelerators_in_half_the_bytes_save_energy() -> None:
+    assert max(halved().values()) < -0.24
+
+
+@pytest.mark.xfail(strict=True, reason="the model saves 46 to 48 % for 32 to 41 %")
+def test_AC_08_by_the_published_amounts() -> None:
+    assert halved() == pytest.approx(PUBLISHED, abs=0.08)
 
 
 def test_AC_09_energy_per_token_is_constant_plus_share_of_a_batch(data: Path) -> None:

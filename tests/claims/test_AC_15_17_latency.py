@@ -28,8 +28,8 @@ def eight() -> Deployment:
 def test_AC_15_energy_grows_faster_than_tokens() -> None:
     chat, thought = serve(eight(), 32, 120, 647), serve(eight(), 32, 230, 8170)
     ratio = thought.joules_per_token * 8170 / (chat.joules_per_token * 647)
-    assert ratio > 8170 / 647  # the context-length term
-    assert ratio == pytest.approx(24.5, rel=0.25)  # claimed within 20 %; the model gives 20
+    assert ratio > 1.4 * 8170 / 647  # the context-length term
+    assert ratio == pytest.approx(24.5, rel=0.20)
 
 
 def cheapest(rows: Rows, column: str, limit_ms: float) -> tuple[int, float]:

@@ -51,7 +51,7 @@ def test_AC_28_a_lock_at_the_knee_saves_energy_at_no_loss_of_speed() -> None:
     locked = at_clock(one, 0.55)
     saved = 1 - energy(decode(locked), locked) / energy(decode(one), one)
     lost = float((decode(locked).total / decode(one).total)[0]) - 1
-    assert 0.18 <= saved <= 0.35  # claimed: 20 to 35 %
+    assert 0.20 <= saved <= 0.35
     assert lost <= 0.02
 
 
