@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from inferometer.cli.app import run
 
 SCENARIO = """
