@@ -21,8 +21,9 @@ class SearchSpec:
         have: Supply as "h100-sxm=16"; then nothing else is considered.
         max_gpus: Most accelerators of one deployment.
         engines: Serving engines.
-        kv: Formats of the KV cache.
-        allow_precision: Formats that the weights may be converted to, with loss.
+        kv: Formats of the KV cache, beside the one that a checkpoint states.
+        allow_precision: Formats that the weights may be converted to, with loss; "kv-fp8" allows a
+            format of the KV cache.
         max_num_seqs: Limits on running sequences.
         max_batched_tokens: Step budgets.
     """
@@ -31,7 +32,7 @@ class SearchSpec:
     have: tuple[str, ...] = ()
     max_gpus: int = 1024
     engines: tuple[str, ...] = ("vllm",)
-    kv: tuple[str, ...] = ("bf16", "fp8")
+    kv: tuple[str, ...] = ("bf16",)
     allow_precision: tuple[str, ...] = ()
     max_num_seqs: tuple[int, ...] = ()
     max_batched_tokens: tuple[int, ...] = ()
