@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from inferometer.catalog.models import model, models_in
+from inferometer.catalog.models import model, models_in, read_model
 from inferometer.errors import CatalogError
 
 TINY: dict[str, Any] = {
@@ -80,3 +80,10 @@ def test_a_folder_of_several_gguf_models_is_ambiguous(tmp_path: Path) -> None:
 def test_a_folder_of_models_is_wanted(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="a folder of models is wanted"):
         model("acme/tiny", tmp_path / "absent")
+
+
+def test_a_field_given_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text('{"model_type": "llama", "hidden_size": 1, "hidden_size": 2}', encoding="utf-8")
+    with pytest.raises(CatalogError, match="field 'hidden_size' is given twice"):
+        read_model(file)

@@ -133,3 +133,12 @@ def test_a_quote_tells_its_age_only_when_it_is_old() -> None:
     assert row(1.0, dt.date(2026, 6, 1)).doubt(TODAY) == ""
     old = row(1.0, dt.date(2025, 12, 23)).doubt(TODAY)
     assert old == "quote is 11 months old at the instant asked"
+
+
+def test_a_price_of_nothing_names_file_and_line(tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    header = "accelerator,provider,commitment,region,price,valid_from,source,as_of,evidence"
+    line = "h100-sxm,me,on-demand,,0 USD/h,2026-01-01,a quote,2026-01-01,published"
+    file.write_text(f"{header}\n{line}\n", encoding="utf-8")
+    with pytest.raises(CatalogError, match=r"own\.csv: line 2: price is not positive"):
+        accelerator_prices(file)

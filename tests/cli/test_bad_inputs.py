@@ -1,5 +1,7 @@
 """Bad input at the command line: exit code 2 or 3, a message that names the fault, no number."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -154,3 +156,30 @@ def test_a_context_beyond_the_model(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_an_unknown_option_is_bad_input() -> None:
     assert run(("plan", "--no-such-option")) == 2
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_three(
+    capsys: pytest.CaptureFixture[str], workload: Path
+) -> None:
+    asked = ("predict", str(workload), "--gpu", "h100-sxm", "--model")
+    for name in ("lama-3.1-9b", "zzz"):
+        assert run((*asked, name)) == 2
+        said = capsys.readouterr().err.strip()
+        assert len(said.split("; nearest: ")[1].split(";")[0].split(", ")) == 3
+
+
+def test_too_few_requests_have_no_burstiness(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "few.jsonl"
+    row = '{{"arrival_s": {}, "input_tokens": 5, "output_tokens": 5}}\n'
+    file.write_text("".join(row.format(moment) for moment in range(3)), encoding="utf-8")
+    assert run(("trace", "describe", str(file))) == 0
+    assert "too few requests" in capsys.readouterr().out
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "inferometer", "--help"], capture_output=True, check=True, text=True
+    )
+    assert "plan" in done.stdout

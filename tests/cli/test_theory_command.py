@@ -43,8 +43,10 @@ def test_check_passes_and_fails(data: Path, tmp_path: Path, capsys: Capture) -> 
     assert check(good, format="json") == 0
     assert json.loads(capsys.readouterr().out)["worst_relative_error"] < 1e-9
     assert check(bad, format="json") == 1
-    result = json.loads(capsys.readouterr().out)
+    said = capsys.readouterr()
+    result = json.loads(said.out)
     assert result["worst_relative_error"] == 1e9
+    assert "1 of 40 rows are wrong" in said.err
     assert "llama9" in result["wrong_rows"][0]["reason"]
 
 

@@ -174,3 +174,23 @@ def test_a_csv_with_the_names_of_a_json_format_is_told_so(tmp_path: Path) -> Non
     path.write_text("arrival_s,input_tokens,output_tokens\n0,10,10\n")
     with pytest.raises(WorkloadError, match="JSON lines, not CSV"):
         read(path)
+
+
+def test_the_log_of_llmservingsim_is_a_trace(tmp_path: Path) -> None:
+    rows = [
+        {"request_id": f"bench-{i}", "input_toks": 10 + i, "output_toks": 5, "queued_ts": moment}
+        for i, moment in enumerate((479748.25, 479748.75))
+    ]
+    found = read(file_of(tmp_path, "".join(json.dumps(row) + "\n" for row in rows)))
+    assert found.format == "llmservingsim-log"
+    assert found.trace.arrival.tolist() == [0, 0.5]
+    assert found.trace.input_tokens.tolist() == [10, 11]
+
+
+def test_a_file_that_only_begins_like_parquet_is_not_echoed(tmp_path: Path) -> None:
+    path = file_of(tmp_path, b"PAR1\x00\x1b[31m" + bytes(range(256)) * 8, "x.parquet")
+    with pytest.raises(WorkloadError, match="not readable as Parquet") as caught:
+        read(path)
+    told = str(caught.value).split("as Parquet: ")[1]
+    assert len(told) <= 60
+    assert told.isprintable()

@@ -62,12 +62,22 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise CatalogError(f"{path}: larger than any config.json ({MAX_BYTES} bytes)")
-        raw = json.loads(path.read_text(encoding="utf-8-sig"))
+        raw = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
     except (OSError, ValueError, RecursionError) as error:
         raise CatalogError(f"{path}: cannot be read as JSON: {error}") from error
     if not isinstance(raw, dict):
         raise CatalogError(f"{path}: an object is wanted")
     return raw
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; a field given twice is a fault, not the last one's value."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"field {twice!r:.60} is given twice")
+    return found
 
 
 def _model(outer: Fields, name: str) -> Model:

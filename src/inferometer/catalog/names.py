@@ -80,15 +80,21 @@ def resolve(records: Mapping[str, N], name: str, *, kind: str = "record") -> N:
     try:
         return names[normalise(name)]
     except KeyError:
-        near = nearest(name, (n for r in records.values() for n in spellings_of(r)))
-        hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(sorted(records))}"
+        spellings = [n for r in records.values() for n in spellings_of(r)]
+        near, known = nearest(name, spellings), ""
+        if not near:
+            near, known = nearest(name, spellings, 0.0), f"; known: {', '.join(sorted(records))}"
+        hint = f"nearest: {', '.join(near)}{known}"
         raise CatalogError(f"no {kind} is named {name!r}; {hint}") from None
 
 
-def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Return up to three of the `known` names that look most like `name`, best first."""
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> list[str]:
+    """Return up to three of the `known` names that look most like `name`, best first.
+
+    A likeness below `cutoff`, from 0 to 1, does not count.
+    """
     spellings: dict[str, str] = {}
     for candidate in known:
         spellings.setdefault(normalise(candidate) or candidate, candidate)
-    matches = difflib.get_close_matches(normalise(name) or name, spellings, n=3, cutoff=0.5)
+    matches = difflib.get_close_matches(normalise(name) or name, spellings, n=3, cutoff=cutoff)
     return [spellings[match] for match in matches]

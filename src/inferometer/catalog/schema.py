@@ -88,11 +88,11 @@ def build(record: type[R], raw: object, where: str, *, base: R | None = None) ->
             values[name] = _convert(schema.hints[name], item, f"{where}.{name}")
     refuse(sorted(faults))
     provenance = _provenance(schema, own, sources, base)
-    return (
-        dataclasses.replace(base, **values, **provenance)
-        if base
-        else record(**values, **provenance)
-    )
+    try:
+        whole = {**values, **provenance}
+        return dataclasses.replace(base, **whole) if base else record(**whole)
+    except CatalogError as error:  # a record does not know where it stands
+        raise CatalogError(f"{where}: {error}") from None
 
 
 def unknown_keys(raw: Mapping[str, object], known: Mapping[str, object], where: str) -> list[str]:

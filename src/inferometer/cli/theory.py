@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,6 +161,9 @@ def check(file: Path, *, format: Format = "table") -> int:  # noqa: A002
         print(f"{len(found)} rows, worst relative error {worst.error:.2e} in row {worst.row_id}")
         for row in wrong[:20]:
             print(f"row {row['row_id']}: {row['reason']}")
+    if wrong:
+        first = f"the first is row {wrong[0]['row_id']}: {wrong[0]['reason']}"
+        sys.stderr.write(f"error: {len(wrong)} of {len(found)} rows are wrong; {first}\n")
     return int(worst.error > TOLERANCE)
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from inferometer.workload.formats.columns import Lengths, Read
 from inferometer.workload.formats.files import read, read_either, write
-from inferometer.workload.shape import Shape, shape_of
+from inferometer.workload.shape import FEWEST_GAPS, Shape, shape_of
 from inferometer.workload.spec import read_spec
 from inferometer.workload.synthesis import synthesise
 from inferometer.workload.trace import Ints, Trace
@@ -97,7 +97,7 @@ def _facts(file: Path, found: Read | Lengths, shape: Shape | None) -> dict[str, 
             "span_s": shape.span,
             "rate_per_s": shape.rate,
             "peak_minute_per_s": shape.peak_rate,
-            "burstiness": shape.burstiness,
+            "burstiness": shape.burstiness if len(inputs) > FEWEST_GAPS else None,
         }
     if isinstance(found, Read):
         facts |= _structure(found.trace, shape)
@@ -132,6 +132,6 @@ def _table(facts: dict[str, object]) -> None:
         elif isinstance(value, float):
             shown = f"{value:,.4g}" if value < 1e4 else f"{value:,.0f}"
         else:
-            shown = str(value)
+            shown = "too few requests" if value is None else str(value)
         table.add_row(name, escape(shown.encode("unicode_escape").decode()))
     Console(soft_wrap=True).print(table)

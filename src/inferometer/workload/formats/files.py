@@ -25,6 +25,7 @@ from inferometer.workload.formats.rows import (
     MOONCAKE_BLOCK,
     read_bailian,
     read_llmservingsim,
+    read_llmservingsim_log,
     read_mooncake,
     read_own,
 )
@@ -36,6 +37,7 @@ READERS: dict[str, Callable[[Path], Columns]] = {
     "bailian": read_bailian,
     "mooncake": read_mooncake,
     "llmservingsim": read_llmservingsim,
+    "llmservingsim-log": read_llmservingsim_log,
     "inferometer": read_own,
     "parquet": read_parquet,
     "lengths": read_lengths_csv,
@@ -51,6 +53,7 @@ _SIGNS = {  # names that tell a format, the more telling first
     "bailian": {"chat_id", "timestamp", "input_length"},
     "mooncake": {"timestamp", "input_length"},
     "llmservingsim": {"input_toks", "arrival_time_ns"},
+    "llmservingsim-log": {"input_toks", "queued_ts"},
     "inferometer": {"arrival_s", "input_tokens"},
     "lengths": {"input_length", "output_length"},
     "prefill-lengths": {"num_prefill_tokens", "num_decode_tokens"},

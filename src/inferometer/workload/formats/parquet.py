@@ -52,8 +52,13 @@ def read_parquet(path: Path) -> Columns:
                 else (np.ma.masked_all(0, np.int64), np.empty(0, np.int64))
             )
         except duckdb.Error as error:
-            raise WorkloadError(f"{path}: not readable as Parquet: {error}") from error
+            raise WorkloadError(f"{path}: not readable as Parquet: {_printable(error)}") from error
     return _columns(path, table, blocks, hashes)
+
+
+def _printable(error: Exception) -> str:
+    """Return the start of a message that may echo bytes of the file."""
+    return "".join(filter(str.isprintable, str(error)))[:60]
 
 
 def _check(path: Path, kinds: dict[str, str]) -> None:

@@ -50,6 +50,15 @@ class Simulated:
 
 
 @dataclass(slots=True)
+class Logged:
+    """One request as llmservingsim's benchmark logs it; `queued_ts` in s of a monotonic clock."""
+
+    input_toks: Count
+    output_toks: Count
+    queued_ts: Duration
+
+
+@dataclass(slots=True)
 class Own:
     """One row of Inferometer's own format; times in s, from any origin."""
 
@@ -122,6 +131,18 @@ def read_llmservingsim(path: Path) -> Columns:
     for line, row in records(path, Simulated):
         origin = origin if columns.lines else row.arrival_time_ns
         columns.add(line, (row.arrival_time_ns - origin) / 1e9, row.input_toks, row.output_toks)
+    return columns
+
+
+def read_llmservingsim_log(path: Path) -> Columns:
+    """Return the requests that llmservingsim's benchmark logged, by the time of queueing.
+
+    Raises:
+        WorkloadError: see `records`.
+    """
+    columns = Columns(path=path)
+    for line, row in records(path, Logged):
+        columns.add(line, row.queued_ts, row.input_toks, row.output_toks)
     return columns
 
 
