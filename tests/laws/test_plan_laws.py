@@ -127,6 +127,40 @@ def test_a_slower_clock_changes_nothing_but_the_unit_of_time() -> None:
     np.testing.assert_allclose(slow.utilisation, plain.utilisation)
 
 
+def test_both_ends_of_every_swing_are_the_best_of_all_accelerators() -> None:
+    """Also of those that are far too dear today: the first accelerator here has no room to grow."""
+    which = model()
+    offers = [
+        supply("l40s", hourly=0.2, available=1),
+        supply("h100-sxm", hourly=9.0),
+        supply("a100-sxm-80gb", hourly=3.0, available=1),
+    ]
+    space = build(which, offers, choices(which))
+    carried = search(space, shape(1.0), slo(), evaluator()).best.outcome.capacity
+    case = Case(space=space, shape=shape(0.95 * carried / 1.5), evaluate=evaluator())
+    plan = search(space, case.shape, slo(), case.evaluate)
+    for swing in tornado(plan, case, slo()):
+        if swing.assumption == "request rate":
+            more = replace(
+                case.shape, rate=1.25 * case.shape.rate, peak_rate=1.25 * case.shape.peak_rate
+            )
+            best = search(space, more, slo(), case.evaluate).best
+            assert best.cost is not None
+            assert best.cost > 2 * (plan.best.cost or 0)
+            assert swing.high_cost == pytest.approx(best.cost)
+
+
+def test_a_swing_that_only_adds_replicas_says_so() -> None:
+    which = model()
+    space = build(which, [supply("h100-sxm")], choices(which))
+    case = Case(space=space, shape=shape(300.0), evaluate=evaluator())
+    plan = search(space, case.shape, slo(), case.evaluate)
+    swing = next(s for s in tornado(plan, case, slo()) if s.assumption == "request rate")
+    assert swing.replicas == plan.best.deployment.replicas
+    assert swing.low_replicas < swing.replicas < swing.high_replicas
+    assert swing.change == f"replicas {swing.low_replicas} .. {swing.high_replicas}"
+
+
 def test_a_price_that_moves_far_enough_flips_the_decision() -> None:
     which = model()
     offers = [supply("h100-sxm", hourly=1.0), supply("h200-sxm", hourly=1.1)]

@@ -16,6 +16,7 @@ from inferometer.plan.option import Option
 from inferometer.plan.search import Plan
 from inferometer.plan.sensitivity import Swing
 
+UNAIMED = "No SLO given: cheapest that carries the load"
 HOUR, DAY = 3600, 86400
 MILLION = 1e6
 ABSURD = 10
@@ -38,7 +39,8 @@ def show_plan(answer: Mapping[str, Any]) -> None:
     even: Sequence[BreakEven] = answer["break_even"]
     today: Comparison | None = answer["comparison"]
     swings: Sequence[Swing] = answer["sensitivity"]
-    show_rows(f"Cheapest plan for {found.slo}", [_row(found.best)])
+    goal = f"Cheapest plan for {found.slo}" if found.slo.terms else UNAIMED
+    show_rows(goal, [_row(found.best)])
     show_rows("Why", [{"": text} for text in found.why])
     _show_alternatives(found)
     show_rows("Pareto front: cost, speed per user, energy", [_row(o) for o in found.front[:12]])
@@ -145,5 +147,5 @@ def _swing_row(swing: Swing) -> dict[str, Any]:
         "range": f"x {swing.low_factor:g} .. {swing.high_factor:g}",
         "$/h low": None if swing.low_cost is None else swing.low_cost * HOUR,
         "$/h high": None if swing.high_cost is None else swing.high_cost * HOUR,
-        "flips": "yes" if swing.flips else "no",
+        "flips": swing.change,
     }

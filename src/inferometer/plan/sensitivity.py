@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from inferometer.candidates import Candidates
 from inferometer.perf.prediction import Depth, Prediction
 from inferometer.plan.cheapest import cheapest
@@ -15,10 +13,6 @@ from inferometer.plan.space import Space
 from inferometer.units import Fraction, UsdPerSecond
 from inferometer.workload.shape import Shape, with_longer_outputs
 from inferometer.workload.slo import Slo
-
-CONTENDERS = 2.0
-"""Configurations of accelerators whose best deployment costs up to this factor times the best one
-are searched again; no range below moves a cost ratio by as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,6 +46,9 @@ class Swing:
         high_cost: Cost at the high end.
         low_choice: The best deployment at the low end, "" if there is none.
         high_choice: The same at the high end.
+        replicas: Replicas of the plan itself.
+        low_replicas: Replicas of `low_choice`; 0 if there is none.
+        high_replicas: The same at the high end.
         flips: Whether the accelerator, layout or precision of the best plan changes at either end.
     """
 
@@ -62,7 +59,19 @@ class Swing:
     high_cost: UsdPerSecond | None
     low_choice: str
     high_choice: str
+    replicas: int
+    low_replicas: int
+    high_replicas: int
     flips: bool
+
+    @property
+    def change(self) -> str:
+        """What becomes of the choice, in words: "no" only if the replica count stays as well."""
+        if self.flips:
+            return "yes"
+        if {self.low_replicas, self.high_replicas} == {self.replicas}:
+            return "no"
+        return f"replicas {self.low_replicas} .. {self.high_replicas}"
 
 
 def _price(accelerator: str) -> Change:
@@ -144,25 +153,17 @@ def assumptions(best: str) -> dict[str, tuple[Change, float, float]]:
 
 
 def tornado(plan: Plan, case: Case, slo: Slo) -> tuple[Swing, ...]:
-    """Return the swing of every assumption, the widest first; searches the contenders again."""
-    chosen = replace(case, space=_contenders(plan, case.space))
+    """Return the swing of every assumption, the widest first; searches everything again.
+
+    Everything: what is out of reach today, or serves with nothing that is on offer, may be the best
+    at an end of a range.
+    """
     best = plan.best.deployment.accelerator.key
     swings = [
-        _swing(name, change, (low, high), chosen, slo, plan)
+        _swing(name, change, (low, high), case, slo, plan)
         for name, (change, low, high) in assumptions(best).items()
     ]
     return tuple(sorted(swings, key=_width, reverse=True))
-
-
-def _contenders(plan: Plan, space: Space) -> Space:
-    limit = CONTENDERS * (plan.best.cost or 0.0)
-    keys = {
-        option.deployment.accelerator.key
-        for option in plan.alternatives
-        if option.cost is not None and option.cost <= limit
-    }
-    near = np.array([chip.key in keys for chip in space.candidates.accelerators])
-    return space.take(np.flatnonzero(near[space.candidates.accelerator]))
 
 
 def _swing(
@@ -178,6 +179,9 @@ def _swing(
         high_cost=None if high is None else high.cost,
         low_choice="" if low is None else str(low.deployment),
         high_choice="" if high is None else str(high.deployment),
+        replicas=plan.best.deployment.replicas,
+        low_replicas=0 if low is None else low.deployment.replicas,
+        high_replicas=0 if high is None else high.deployment.replicas,
         flips=len({_identity(plan.best), _identity(low), _identity(high)}) > 1,
     )
 

@@ -169,7 +169,7 @@ def swings(answer: Answer) -> Exhibit:
             s.assumption,
             f"x {s.low_factor:g}", number(_hourly(s.low_cost)), s.low_choice or "no plan",
             f"x {s.high_factor:g}", number(_hourly(s.high_cost)), s.high_choice or "no plan",
-            "yes" if s.flips else "no",
+            s.change,
         )
         for s in answer.swings
     ]  # fmt: skip
