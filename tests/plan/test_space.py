@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from plan_cases import choices, model, supply
 
-from inferometer.catalog.tables import engine
+from inferometer.catalog.tables import engine, formats
 from inferometer.errors import ScenarioError
+from inferometer.plan.precision import provided
 from inferometer.plan.space import build
 
 
@@ -79,8 +80,19 @@ def test_a_format_without_kernels_on_the_silicon_is_excluded() -> None:
         for chip in range(3)
     }
     assert used["h100-sxm"] == {"bf16", "fp8"}
-    assert used["v100-sxm-32gb"] == used["tpu-v6e"] == {"bf16"}
+    assert used["tpu-v6e"] == {"bf16"}
+    assert not used["v100-sxm-32gb"]  # before Ampere 16 bit means fp16
     assert space.excluded["no kernels for the number format"] > 0
+
+
+def test_before_ampere_weights_and_cache_are_fp16() -> None:
+    which = model()
+    half = provided(which, formats(), kv=("fp16",), requantise=("fp16",))
+    chosen = replace(choices(which), precisions=tuple(item.precision for item in half))
+    space = build(which, [supply("v100-sxm-32gb", hourly=2.0)], chosen)
+    assert len(space.candidates) > 0
+    used = [space.candidates.precisions[at] for at in set(space.candidates.precision.tolist())]
+    assert {(p.linear.key, p.kv.key) for p in used} == {("fp16", "fp16")}
 
 
 def test_an_engine_runs_only_on_its_makers_accelerators() -> None:
