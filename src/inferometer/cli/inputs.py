@@ -194,6 +194,11 @@ def _layout(model: Model, spec: DeploymentSpec) -> Parallelism:
             f"deployment.tensor is {layout.tensor}, which does not divide the {wrong[0]} query "
             f"heads of {model.key}; take a divisor"
         )
+    if layout.expert and not any(layer.feed_forward.experts for layer in model.layers):
+        raise ScenarioError(
+            f"deployment.expert places experts whole, but {model.key} is dense and has none; leave "
+            "out --ep"
+        )
     return layout
 
 

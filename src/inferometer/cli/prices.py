@@ -3,7 +3,13 @@
 import datetime as dt
 from pathlib import Path
 
-from inferometer.catalog.prices import AcceleratorPrice, accelerator_price, accelerator_prices
+from inferometer.catalog.names import nearest
+from inferometer.catalog.prices import (
+    STALE_AFTER,
+    AcceleratorPrice,
+    accelerator_price,
+    accelerator_prices,
+)
 from inferometer.cli.scenario import PriceSpec
 from inferometer.errors import ScenarioError
 
@@ -23,23 +29,50 @@ def instant(prices: PriceSpec, catalog: Path | None = None) -> dt.date:
     """Return the day asked about: the newest row of the catalogue, so that answers repeat.
 
     Raises:
-        ScenarioError: not a date.
+        ScenarioError: not a date, or one at which no price row is valid.
     """
+    days = [row.valid_from for row in _rows(prices, catalog)]
     if not prices.at:
-        rows = accelerator_prices() + own_prices(prices, catalog)
-        return max(row.valid_from for row in rows)
+        return max(days)
     try:
-        return dt.date.fromisoformat(prices.at)
+        day = dt.date.fromisoformat(prices.at)
     except ValueError as error:
         raise ScenarioError(f"prices.at: {prices.at!r} is not a day such as 2026-11-01") from error
+    if not any(since <= day < since + STALE_AFTER for since in days):
+        raise ScenarioError(
+            f"prices.at: no price row is valid at {day}; rows hold from {min(days)}, the newest "
+            f"of {max(days)} for {STALE_AFTER.days} days; ask for a day between, or give own rows "
+            "with --prices"
+        )
+    return day
+
+
+def _rows(prices: PriceSpec, catalog: Path | None) -> tuple[AcceleratorPrice, ...]:
+    return accelerator_prices() + own_prices(prices, catalog)
+
+
+def check_prices(prices: PriceSpec, catalog: Path | None = None) -> None:
+    """Refuse a provider or region of which there is no price row at all.
+
+    Raises:
+        ScenarioError: there is none; the message names the nearest.
+    """
+    for name in ("provider", "region"):
+        wanted: str = getattr(prices, name)
+        known = {str(getattr(row, name)) for row in _rows(prices, catalog)} - {""}
+        if wanted and wanted not in known:
+            near = ", ".join(nearest(wanted, known) or sorted(known)) or f"no row states a {name}"
+            raise ScenarioError(f"prices.{name}: no price row is of {wanted!r}; nearest: {near}")
 
 
 def price_of(key: str, prices: PriceSpec, catalog: Path | None = None) -> AcceleratorPrice | None:
     """Return the price of one accelerator, None if unpriced.
 
     Raises:
+        ScenarioError: a provider or region without any row, or a day before all rows.
         CatalogError: unknown commitment, or a file of own prices that is at fault.
     """
+    check_prices(prices, catalog)
     own = [
         row
         for row in own_prices(prices, catalog)
