@@ -63,6 +63,16 @@ def test_a_published_trace_does_not_fit_llama_2(
     assert "14089" in said
 
 
+def test_a_plan_without_targets_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "load.toml"
+    file.write_text(LOAD, encoding="utf-8")
+    asked = ("plan", "--model", "llama-3.1-8b", "--workload", str(file), "--gpu", "h100-sxm")
+    assert run(asked) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("No SLO given: cheapest that carries the load")
+    assert "for none" not in said
+
+
 @pytest.mark.parametrize("command", ["predict", "explain"])
 def test_an_overloaded_deployment_is_refused(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -41,7 +41,8 @@ class Supply:
         have: Supply such as h100-sxm=16; repeat for more.
         max_gpus: Most accelerators of one deployment.
         engine: Serving engine; repeat for more.
-        allow_precision: Format that weights may be converted to, with loss; repeat for more.
+        allow_precision: Format that weights may be converted to, with loss, or kv-fp8 for the KV
+            cache; repeat for more.
     """
 
     gpu: Annotated[tuple[str, ...], Many] = ()

@@ -61,8 +61,9 @@ def check_prices(prices: PriceSpec, catalog: Path | None = None) -> None:
         wanted: str = getattr(prices, name)
         known = {str(getattr(row, name)) for row in _rows(prices, catalog)} - {""}
         if wanted and wanted not in known:
-            near = ", ".join(nearest(wanted, known) or sorted(known)) or f"no row states a {name}"
-            raise ScenarioError(f"prices.{name}: no price row is of {wanted!r}; nearest: {near}")
+            near = ", ".join(nearest(wanted, known) or sorted(known))
+            hint = f"nearest: {near}" if near else f"no row states a {name}; leave out --{name}"
+            raise ScenarioError(f"prices.{name}: no price row is of {wanted!r}; {hint}")
 
 
 def price_of(key: str, prices: PriceSpec, catalog: Path | None = None) -> AcceleratorPrice | None:
