@@ -19,6 +19,23 @@ def test_a_price_has_its_own_source_and_may_be_missing() -> None:
     assert tables.grid("fr").price is None
 
 
+@pytest.mark.parametrize(
+    ("name", "cents"),
+    [
+        ("us-va", 13.01),
+        ("us-tx", 7.25),
+        ("us-tx-commercial", 8.64),
+        ("us-oh", 7.9),
+        ("us-ia", 6.04),
+    ],
+)
+def test_electricity_prices_differ_by_state(name: str, cents: float) -> None:
+    price = tables.grid(name).price
+    assert price is not None
+    assert price * 3.6e8 == pytest.approx(cents)
+    assert "EIA" in tables.grid(name).sources["price"].source
+
+
 def test_all_grids_are_plausible() -> None:
     for grid in tables.grids().values():
         assert 0 < grid.carbon * 3.6e6 < 1100

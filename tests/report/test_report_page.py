@@ -18,6 +18,7 @@ from inferometer.plan.break_even import break_even
 from inferometer.report.numerals import HOUR, MILLION, dollars, milliseconds, share
 from inferometer.report.page import render, write
 from inferometer.report.rivals import FORMULAS, break_evens
+from inferometer.report.sections import alternatives
 from inferometer.workload.shape import Shape
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -294,3 +295,24 @@ def test_break_even_of_every_api_is_stated() -> None:
         assert bool(row[3]) != bool(row[-1])  # a load, or why there is none
     text = words(render(answer))
     assert all(line in text for line in FORMULAS)
+
+
+def test_alternatives_are_dated_and_absurd_ones_counted() -> None:
+    answer = full_answer()
+    found = alternatives(answer)
+    dates = [row[found.columns.index("quoted")] for row in found.rows]
+    prices = [option.price for option in answer.plan.near]
+    assert dates == [price.valid_from.isoformat() for price in prices if price is not None]
+    *_, last = answer.plan.alternatives
+    assert answer.plan.best.cost is not None
+    dear = replace(last, cost=11 * answer.plan.best.cost)
+    plan = replace(answer.plan, alternatives=(*answer.plan.alternatives[:-1], dear))
+    cut = alternatives(replace(answer, plan=plan))
+    assert len(cut.rows) == len(found.rows) - 1
+    assert "1 at more than 10 x the plan's cost left out" in cut.caption
+
+
+def test_the_price_is_dated() -> None:
+    price = full_answer().plan.best.price
+    assert price is not None
+    assert f"quote of {price.valid_from}" in render(full_answer())

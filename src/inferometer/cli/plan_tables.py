@@ -13,14 +13,12 @@ from inferometer.plan.break_even import PAY_FOR_IDLE, SCALE_DOWN, BreakEven
 from inferometer.plan.comparison import Comparison
 from inferometer.plan.infeasible import NoPlanError
 from inferometer.plan.option import Option
-from inferometer.plan.search import Plan
+from inferometer.plan.search import ABSURD, Plan
 from inferometer.plan.sensitivity import Swing
 
 UNAIMED = "No SLO given: cheapest that carries the load"
 HOUR, DAY = 3600, 86400
 MILLION = 1e6
-ABSURD = 10
-"""Times the cost of the plan; a dearer alternative is counted, not shown."""
 
 
 def show_infeasible(error: NoPlanError, api: Sequence[ApiCost]) -> None:
@@ -61,17 +59,11 @@ def show_plan(answer: Mapping[str, Any]) -> None:
 
 def _show_alternatives(found: Plan) -> None:
     """Show the best of every accelerator, but for those that nobody would buy."""
-    base = found.best.cost
-    near = [o for o in found.alternatives if not _absurd(o.cost, base)]
-    show_rows("Best of every accelerator", [_row(option) for option in near])
-    far = [o.deployment.accelerator.key for o in found.alternatives if _absurd(o.cost, base)]
+    show_rows("Best of every accelerator", [_row(option) for option in found.near])
+    far = [o.deployment.accelerator.key for o in found.alternatives[len(found.near) :]]
     if far:
         text = f"{len(far)} at more than {ABSURD} x the cost of the plan: {', '.join(far)}"
         show_rows("Left out", [{"": text}])
-
-
-def _absurd(cost: float | None, base: float | None) -> bool:
-    return cost is not None and base is not None and cost > ABSURD * base
 
 
 def _unpriced(key: str, scenario: Scenario) -> dict[str, str]:

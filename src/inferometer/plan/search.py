@@ -24,6 +24,9 @@ from inferometer.workload.slo import Slo
 HOUR = 3600.0
 """Seconds."""
 
+ABSURD = 10
+"""Times the cost of the best one; a dearer alternative is counted, not shown to people."""
+
 ALIKE = 0.02
 """Points of the front closer than this, relative, count as one: the closed form is not finer."""
 
@@ -57,6 +60,16 @@ class Plan:
     evaluations: int
     unpriced: tuple[str, ...]
     why: tuple[str, ...] = ()
+
+    @property
+    def near(self) -> tuple[Option, ...]:
+        """The first alternatives, at up to `ABSURD` times the cost of the best: worth showing."""
+        limit = None if self.best.cost is None else ABSURD * self.best.cost
+        return tuple(o for o in self.alternatives if _within(o.cost, limit))
+
+
+def _within(cost: float | None, limit: float | None) -> bool:
+    return cost is None or limit is None or cost <= limit
 
 
 def search(space: Space, shape: Shape, slo: Slo, evaluate: Evaluate, site: Tariff = RENTED) -> Plan:

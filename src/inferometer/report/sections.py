@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from inferometer.account.bill import TokenCosts
 from inferometer.outcome import Latency
 from inferometer.plan.option import Option
+from inferometer.plan.search import ABSURD
 from inferometer.report.answer import Answer
 from inferometer.report.numerals import (
     HOUR,
@@ -152,8 +153,10 @@ def alternatives(answer: Answer) -> Table:
         "tok/s per user", "load", "J per output tok", "limited by", "USD/h each", "provider",
         "quoted",
     )  # fmt: skip
-    rows = [_alternative(option, base) for option in answer.plan.alternatives]
-    return table("Cheapest deployment of every accelerator", columns, rows)
+    rows = [_alternative(option, base) for option in answer.plan.near]
+    far = len(answer.plan.alternatives) - len(rows)
+    dear = f"; {far} at more than {ABSURD} x the plan's cost left out" if far else ""
+    return table(f"Cheapest deployment of every accelerator{dear}", columns, rows)
 
 
 def _alternative(option: Option, base: float | None) -> tuple[str, ...]:
