@@ -83,3 +83,18 @@ def test_an_overloaded_deployment_is_refused(
     said = refusal(capsys, command, *asked)
     assert "overloaded: load " in said
     assert "requests/s" in said
+
+
+def test_speculation_is_stated_by_options_and_checked(
+    long_trace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stated = ("predict", "--model", "llama-3.1-70b", "--trace", str(long_trace), *STATED)
+
+    def tpot(*more: str) -> float:
+        assert run((*stated, *more, "--format", "json")) == 0
+        return json.loads(capsys.readouterr().out)["option"]["outcome"]["tpot"]["mean_ms"]
+
+    drafted = ("--draft-tokens", "4", "--acceptance", "0.7")
+    assert tpot(*drafted) < tpot(*drafted, "--draft-cost", "0.1") < tpot()
+    assert run((*stated, "--draft-tokens", "4", "--acceptance", "1.7")) == 2
+    assert "speculation.acceptance is 1.7" in capsys.readouterr().err

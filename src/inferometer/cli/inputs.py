@@ -14,7 +14,7 @@ from inferometer.catalog.tokens import token_prices
 from inferometer.cli.plausibility import doubts_of_prices, doubts_of_targets, warn
 from inferometer.cli.prices import instant, own_prices, price_of
 from inferometer.cli.scenario import DeploymentSpec, PriceSpec, Scenario, SearchSpec
-from inferometer.deployment import Deployment, EngineSettings, Parallelism, Precision
+from inferometer.deployment import Deployment, EngineSettings, Parallelism, Precision, Speculation
 from inferometer.errors import InfeasibleError, ScenarioError
 from inferometer.outcome import Counts, Energy, Latency, Outcome
 from inferometer.perf.predict import predict
@@ -173,6 +173,15 @@ def deployment_of(model: Model, spec: DeploymentSpec, catalog: Path | None = Non
             memory_fraction=engine.memory_fraction,
         ),
         replicas=_at_least_one(spec, "replicas", least=1),
+        speculation=_speculation(spec),
+    )
+
+
+def _speculation(spec: DeploymentSpec) -> Speculation | None:
+    if spec.draft_tokens == 0 and spec.acceptance == 0 and spec.draft_cost == 0:
+        return None
+    return Speculation(
+        draft_tokens=spec.draft_tokens, acceptance=spec.acceptance, draft_cost=spec.draft_cost
     )
 
 

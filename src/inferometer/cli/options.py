@@ -75,6 +75,9 @@ class Stated:
         kv: Format of the KV cache.
         max_num_seqs: Limit on running sequences.
         max_batched_tokens: Step budget.
+        draft_tokens: Tokens proposed per step by speculative decoding.
+        acceptance: Probability that a proposed token is accepted, 0 to 1.
+        draft_cost: Time to propose one over a decode step, 0 to 1.
     """
 
     gpu: str = ""
@@ -88,6 +91,9 @@ class Stated:
     kv: str = ""
     max_num_seqs: int | None = None
     max_batched_tokens: int | None = None
+    draft_tokens: int | None = None
+    acceptance: float | None = None
+    draft_cost: float | None = None
 
 
 def scenario_of(file: Path | None, asked: Question) -> Scenario:
@@ -155,5 +161,8 @@ def deployment_spec(scenario: Scenario, stated: Stated) -> DeploymentSpec:
         kv=stated.kv,
         max_num_seqs=stated.max_num_seqs,
         max_batched_tokens=stated.max_batched_tokens,
+        draft_tokens=stated.draft_tokens,
+        acceptance=stated.acceptance,
+        draft_cost=stated.draft_cost,
     )
     return result

@@ -78,6 +78,9 @@ class DeploymentSpec:
         kv: Format of the KV cache.
         max_num_seqs: Limit on running sequences; 0 takes the engine's default.
         max_batched_tokens: Step budget; 0 takes the engine's default.
+        draft_tokens: Tokens proposed per step by speculative decoding; 0 for none.
+        acceptance: Probability that a proposed token is accepted, given those before it.
+        draft_cost: Time to propose one over a decode step: 0 for n-gram look-up.
     """
 
     gpu: str
@@ -91,6 +94,9 @@ class DeploymentSpec:
     kv: str = "bf16"
     max_num_seqs: int = 0
     max_batched_tokens: int = 0
+    draft_tokens: int = 0
+    acceptance: Fraction = 0.0
+    draft_cost: Fraction = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
