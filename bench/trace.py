@@ -79,7 +79,8 @@ def main() -> None:
                 "ratio_to_baseline": seconds / baseline,
             }
     if "--json" in sys.argv:
-        print(json.dumps(report, indent=2))
+        for name, figures in report.items():
+            print(json.dumps({"format": name, **figures}))
     else:
         for name, figures in report.items():
             print(name, *(f"{key}={value:.4g}" for key, value in figures.items()))
