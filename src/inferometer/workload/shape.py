@@ -182,7 +182,8 @@ def _lengths(inputs: Ints, outputs: Ints, points: int) -> dict[str, Floats]:
 
 def _rates(trace: Trace, width: float) -> Floats:
     bins = max(1, round(trace.span / width))
-    return np.histogram(trace.arrival, bins)[0] * (bins / trace.span)
+    counts = np.histogram(trace.arrival, bins)[0].astype(np.float64)
+    return counts * (bins / trace.span)
 
 
 def representative(inputs: Ints, outputs: Ints, points: int) -> tuple[Floats, Floats]:
