@@ -9,7 +9,7 @@ would cost if capacity followed load perfectly.
 import math
 from dataclasses import dataclass
 
-from inferometer.account.energy import FacilityEnergy, facility_energy, use_carbon
+from inferometer.account.energy import FacilityEnergy, facility_energy
 from inferometer.catalog.prices import AcceleratorPrice
 from inferometer.deployment import Deployment
 from inferometer.errors import LedgerError, ScenarioError
@@ -106,7 +106,7 @@ def bill(outcome: Outcome, deployment: Deployment, tariff: Tariff) -> Bill:
         outcome, accelerators=deployment.accelerators, host_power=host, pue=tariff.pue
     )
     utilisation = min(outcome.request_rate / outcome.capacity, 1.0)
-    carbon = None if tariff.carbon is None else use_carbon(energy.total, tariff.carbon)
+    carbon = None if tariff.carbon is None else energy.total * tariff.carbon
     rent = None
     if tariff.accelerator is not None:
         rent = tariff.accelerator.price * deployment.accelerators * outcome.span

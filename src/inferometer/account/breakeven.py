@@ -45,15 +45,6 @@ def break_even_utilisation(cost: float, capacity: float, alternative: float) -> 
     return share if share <= 1 else None
 
 
-def break_even_volume(cost: float, capacity: float, alternative: float) -> float | None:
-    """Return the units per unit of time at which a fixed cost equals paying per unit.
-
-    Same arguments as `break_even_utilisation`; None where one deployment can never serve so much.
-    """
-    share = break_even_utilisation(cost, capacity, alternative)
-    return None if share is None else share * capacity
-
-
 def _finite(**values: float) -> None:
     for name, value in values.items():
         if not math.isfinite(value):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from inferometer.errors import ScenarioError
 from inferometer.outcome import Outcome
-from inferometer.units import Grams, GramsPerJoule, Joules, Watts
+from inferometer.units import Joules, Watts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +49,3 @@ def facility_energy(
     own = outcome.energy.total
     host = accelerators * host_power * outcome.span
     return FacilityEnergy(accelerators=own, host=host, building=(pue - 1) * (own + host))
-
-
-def use_carbon(energy: Joules, intensity: GramsPerJoule) -> Grams:
-    """Return the emissions of electricity: energy x grid intensity, g CO2e."""
-    return energy * intensity
-
-
-def embodied_carbon(embodied: Grams, *, share_of_life: float) -> Grams:
-    """Return the part of an item's manufacture that a share of its life carries, g CO2e.
-
-    Raises:
-        ScenarioError: a share outside 0..1.
-    """
-    if not 0 <= share_of_life <= 1:
-        raise ScenarioError(f"share of life is {share_of_life}; it is a fraction, 0 to 1")
-    return embodied * share_of_life

@@ -5,10 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from inferometer.candidates import Floats
+from inferometer.workload.shape import SCORES
 from inferometer.workload.slo import Slo
-
-_SCORES = (0.0, 1.2815515655446004, 2.3263478740408418)
-"""Standard normal quantiles of p50, p90, p99 (Abramowitz and Stegun, table 26.5)."""
 
 
 def goodput_fraction(slo: Slo, latencies: Mapping[str, Floats]) -> Floats:
@@ -29,8 +27,8 @@ def goodput_fraction(slo: Slo, latencies: Mapping[str, Floats]) -> Floats:
 def _share_within(quantiles: Floats, limit: float) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         p50, p90, p99 = np.log(quantiles[:, 1:]).T
-        low = (np.log(limit) - p50) / (p90 - p50) * _SCORES[1]
-        high = _SCORES[1] + (np.log(limit) - p90) / (p99 - p90) * (_SCORES[2] - _SCORES[1])
+        low = (np.log(limit) - p50) / (p90 - p50) * SCORES[1]
+        high = SCORES[1] + (np.log(limit) - p90) / (p99 - p90) * (SCORES[2] - SCORES[1])
         score = np.where(np.log(limit) <= p90, low, high)
     score = np.where(p50 < p99, score, np.where(np.log(limit) >= p50, np.inf, -np.inf))
     finite = np.isfinite(p50)

@@ -8,9 +8,10 @@ from inferometer.perf.lanes import Lanes
 from inferometer.perf.queueing import independent_sum, wait_quantiles, waiting
 from inferometer.perf.roofline import Machine
 from inferometer.perf.steady import Steady, prefill_time, steady, step_yield
+from inferometer.workload.shape import SCORES
 
-NORMAL = np.array([[0.0, 0.0, 1.2815515655446004, 2.3263478740408418]])
-"""Standard normal scores of the mean's column and of p50, p90, p99 (Abramowitz and Stegun)."""
+NORMAL = np.array([[0.0, *SCORES]])
+"""Standard normal scores of the columns of a latency: its mean, then `LEVELS`."""
 
 NEAR = 1e-3
 """Relative distance over which the slope of the step time is taken."""

@@ -10,10 +10,9 @@ from inferometer.perf.power import idle_power, step_power
 from inferometer.perf.roofline import StepTime
 from inferometer.simulate.simulation import Simulation
 from inferometer.simulate.tally import GROWTH, SHORTEST
+from inferometer.workload.shape import LEVELS
 from inferometer.workload.slo import Slo
 from inferometer.workload.trace import Floats
-
-LEVELS = (0.5, 0.9, 0.99)
 
 
 def outcome(simulation: Simulation, predicted: Outcome, slo: Slo | None = None) -> Outcome:

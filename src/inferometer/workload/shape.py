@@ -1,6 +1,7 @@
 """The shape of a workload: what a closed-form prediction needs to know of a trace."""
 
 from dataclasses import dataclass, field, replace
+from statistics import NormalDist
 
 import numpy as np
 
@@ -13,6 +14,9 @@ FEWEST_GAPS = 16
 
 LEVELS = (0.5, 0.9, 0.99)
 """Quantile levels of lengths and latencies."""
+
+SCORES = tuple(NormalDist().inv_cdf(level) for level in LEVELS)
+"""Standard normal scores of `LEVELS`."""
 
 
 def _none() -> Floats:
