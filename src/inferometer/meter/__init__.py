@@ -1,0 +1,1 @@
+"""The meter: what every token of live traffic cost."""
