@@ -7,7 +7,7 @@ it as it is. It holds counts, names and times, never a prompt, a completion or a
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol, get_args
+from typing import Literal, NamedTuple, Protocol, cast, get_args
 
 from inferometer.errors import LedgerError
 
@@ -119,13 +119,13 @@ class Attempt(NamedTuple):
     @property
     def tokens(self) -> tuple[int, ...]:
         """Token counts in the order of `CLASSES`."""
-        return self[FIRST_TOKEN : FIRST_TOKEN + len(CLASSES)]
+        return cast("tuple[int, ...]", self[FIRST_TOKEN : FIRST_TOKEN + len(CLASSES)])
 
     @property
     def nanos(self) -> int | None:
         """The whole amount in nano-dollars; None if unpriced."""
         amounts = self[FIRST_NANO : FIRST_NANO + len(CLASSES)]
-        return None if amounts[0] is None else sum(amounts)
+        return None if amounts[0] is None else sum(cast("tuple[int, ...]", amounts))
 
 
 FIRST_TOKEN = Attempt._fields.index("uncached_input")
