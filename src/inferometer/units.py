@@ -50,7 +50,11 @@ TokensPerSecond = Annotated[float, Unit("tok/s", "tok_per_s", "tok/s")]
 Usd = Annotated[float, Unit("USD", "usd", "USD")]
 UsdPerSecond = Annotated[float, Unit("USD/s", "usd_per_h", "USD/h")]
 UsdPerToken = Annotated[float, Unit("USD/tok", "usd_per_mtok", "USD/Mtok")]
+UsdPerByte = Annotated[float, Unit("USD/B", "usd_per_gb", "USD/GB")]
 UsdPerJoule = Annotated[float, Unit("USD/J", "usd_per_kwh", "USD/kWh")]
+UsdPerPower = Annotated[float, Unit("USD/J", "usd_per_kw_month", "USD/kW/month")]
+"""Price of power kept ready for a time: by dimension an energy's, by meaning not."""
+UsdPerYear = Annotated[float, Unit("USD/s", "usd_per_year", "USD/year")]
 Watts = Annotated[float, Unit("W", "w", "W")]
 Fraction = Annotated[float, Unit("1", "fraction", "1")]
 

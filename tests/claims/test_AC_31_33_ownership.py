@@ -4,7 +4,14 @@ import pytest
 
 from inferometer.account.bill import rent_per_token
 from inferometer.account.breakeven import break_even_time, break_even_utilisation
-from inferometer.account.ownership import HOURS_PER_YEAR, Ownership, useful_rate, yearly_cost
+from inferometer.account.electricity import Supply
+from inferometer.account.ownership import (
+    HOURS_PER_YEAR,
+    Ownership,
+    Power,
+    useful_rate,
+    yearly_cost,
+)
 from inferometer.units import Unit, parse
 
 KWH = Unit("USD/J")
@@ -18,13 +25,12 @@ GOLDEN = Ownership(
     accelerators=8,
     servers=300_000,
     residual=0.10,
-    infrastructure=45_000,
+    network=39_000,
+    storage=6_000,
     years=4,
     maintenance=0.05,
     software=4_500,
-    power=6_500,
-    pue=1.54,
-    electricity=parse("0.1437 USD/kWh", KWH),
+    power=Power(draw=(6_500,), pue=1.54, supply=Supply(energy=parse("0.1437 USD/kWh", KWH))),
     staff=0.25,
     salary=200_000,
 )

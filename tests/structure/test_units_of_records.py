@@ -24,13 +24,17 @@ DIMENSIONLESS = {
     "Model": {"published_active", "published_total"},  # parameters
     "NumberFormat": {"bytes_per_element"},
     "Outcome": {"batch"},
-    "Ownership": {"pue", "staff", "years"},
+    "CommittedUse": {"on_demand"},  # accelerators
+    "OwnerHabits": {"staff", "years"},
+    "Ownership": {"site_years", "staff", "years"},
     "Parameter": {"base", "high", "low", "prior"},  # the unit depends on the parameter
+    "Power": {"pue"},
     "Residual": {"high", "low"},  # natural logarithms of ratios
     "SessionSpec": {"turns"},
     "Shape": {"burstiness", "requests"},
     "Tariff": {"pue"},
     "TierDiscount": {"factor"},
+    "Trend": {"change", "high", "low"},  # fractions that may be negative
     "WorkloadSpec": {"cv"},
 }
 """Counts and ratios by record: what has no unit, or one that the record itself cannot know."""

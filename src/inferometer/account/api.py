@@ -1,12 +1,14 @@
 """What the same traffic would cost at an API, tier by tier."""
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from inferometer.account.bill import check_billable
 from inferometer.catalog.prices import TokenPrice
-from inferometer.errors import LedgerError
+from inferometer.errors import LedgerError, ScenarioError
 from inferometer.outcome import Outcome
-from inferometer.units import Usd, UsdPerSecond, UsdPerToken
+from inferometer.units import Duration, Fraction, Usd, UsdPerSecond, UsdPerToken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +62,66 @@ def api_cost(outcome: Outcome, price: TokenPrice) -> ApiCost:
         rate=rate,
         blended=rate / (outcome.input_rate + outcome.output_rate),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TieredCost:
+    """One provider's price of traffic that may partly wait for a cheaper tier.
+
+    Attributes:
+        rate: Cost per second.
+        blended: The same per token, input and output.
+        by_tier: Cost per second of the part of each tier; the parts add up to `rate`.
+        saved: Cost per second less than at the standard tier throughout.
+    """
+
+    rate: UsdPerSecond
+    blended: UsdPerToken
+    by_tier: Mapping[str, float]
+    saved: UsdPerSecond
+
+
+def tiered_cost(offers: Iterable[ApiCost], shares: Mapping[str, Fraction]) -> TieredCost:
+    """Return the cost of traffic of which `shares` may go to other tiers of one provider.
+
+    Args:
+        offers: The same traffic at each tier of the provider.
+        shares: Share of the traffic by tier ("batch", "flex"); what is left is standard.
+
+    Raises:
+        ScenarioError: a share outside 0..1, shares above 1 in all, or a tier that is not offered.
+    """
+    known = {offer.price.tier: offer for offer in offers}
+    rest = 1 - math.fsum(shares.values())
+    if not all(0 <= share <= 1 for share in shares.values()) or rest < -1e-12:
+        raise ScenarioError(f"tiers {dict(shares)}: shares from 0 to 1, at most 1 in all")
+    wanted = {name: share for name, share in shares.items() if share} | {"standard": max(rest, 0.0)}
+    missing = sorted(wanted.keys() - known.keys())
+    if missing:
+        raise ScenarioError(
+            f"no offer at tier {', '.join(missing)}; offered: {', '.join(sorted(known))}"
+        )
+    parts = {name: share * known[name].rate for name, share in wanted.items()}
+    rate, standard = math.fsum(parts.values()), known["standard"]
+    return TieredCost(
+        rate=rate,
+        blended=rate * standard.blended / standard.rate,
+        by_tier=parts,
+        saved=standard.rate - rate,
+    )
+
+
+def mean_price_factor(change: float, horizon: Duration, year: Duration) -> float:
+    """Return the mean over `horizon` of a price that moves by `change` a year, over its start.
+
+    ((1 + c)^n - 1) / (n ln(1 + c)), n years; 1 where it does not move.
+
+    Raises:
+        ScenarioError: a change of -1 or less, or a horizon that is not positive.
+    """
+    if not (math.isfinite(change) and change > -1):
+        raise ScenarioError(f"price change is {change} a year; it must be above -1")
+    if not (math.isfinite(horizon) and horizon > 0):
+        raise ScenarioError(f"horizon is {horizon} s; it must be positive")
+    growth = horizon / year * math.log1p(change)
+    return math.expm1(growth) / growth if abs(growth) > 1e-12 else 1.0

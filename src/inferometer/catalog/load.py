@@ -31,6 +31,8 @@ SECTIONS = (
     *("accelerators", "nodes", "formats", "engines", "models"),
     *("grids", "facilities", "lengths", "diurnal"),
     *("efficiencies", "residuals", "basis"),
+    *("servers", "colocations", "habits", "depreciations"),
+    *("commitments", "egress", "trends", "operations"),
 )
 """Kinds of records that an overlay may hold."""
 

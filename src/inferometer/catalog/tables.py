@@ -14,6 +14,8 @@ from inferometer.catalog.lengths import DiurnalProfile, LengthProfile
 from inferometer.catalog.load import K, overlaid, read_toml, shipped
 from inferometer.catalog.names import resolve
 from inferometer.catalog.number_format import NumberFormat
+from inferometer.catalog.ownership import Colocation, Depreciation, OwnerHabits, Server
+from inferometer.catalog.terms import Commitment, Egress, Operations, Trend
 
 
 @functools.cache
@@ -74,6 +76,31 @@ def lengths(overlay: Path | None = None) -> Mapping[str, LengthProfile]:
 def diurnal(overlay: Path | None = None) -> Mapping[str, DiurnalProfile]:
     """Return all diurnal profiles by key."""
     return table(DiurnalProfile, "diurnal", overlay)
+
+
+def servers(overlay: Path | None = None) -> Mapping[str, Server]:
+    """Return all servers that are for sale by key."""
+    return table(Server, "servers", overlay)
+
+
+def commitments(overlay: Path | None = None) -> Mapping[str, Commitment]:
+    """Return what providers give for a commitment, by key."""
+    return table(Commitment, "commitments", overlay)
+
+
+def egresses(overlay: Path | None = None) -> Mapping[str, Egress]:
+    """Return what clouds charge for traffic that leaves them, by provider."""
+    return table(Egress, "egress", overlay)
+
+
+def trends(overlay: Path | None = None) -> Mapping[str, Trend]:
+    """Return how prices change per year, by key."""
+    return table(Trend, "trends", overlay)
+
+
+def operations(overlay: Path | None = None) -> Operations:
+    """Return how services are run where nothing else is stated."""
+    return table(Operations, "operations", overlay)["typical"]
 
 
 def accelerator(name: str, overlay: Path | None = None) -> Accelerator:
@@ -147,3 +174,39 @@ def diurnal_profile(name: str, overlay: Path | None = None) -> DiurnalProfile:
         CatalogError: there is none; the message lists the nearest names.
     """
     return resolve(diurnal(overlay), name, kind="diurnal profile")
+
+
+def server(name: str, overlay: Path | None = None) -> Server:
+    """Return the server of that name, in any spelling.
+
+    Raises:
+        CatalogError: there is none; the message lists the nearest names.
+    """
+    return resolve(servers(overlay), name, kind="server")
+
+
+def colocation(name: str, overlay: Path | None = None) -> Colocation:
+    """Return the kind of colocation of that name, in any spelling.
+
+    Raises:
+        CatalogError: there is none; the message lists the nearest names.
+    """
+    return resolve(table(Colocation, "colocations", overlay), name, kind="colocation")
+
+
+def owner_habits(name: str, overlay: Path | None = None) -> OwnerHabits:
+    """Return the habits of owners of that name, in any spelling.
+
+    Raises:
+        CatalogError: there is none; the message lists the nearest names.
+    """
+    return resolve(table(OwnerHabits, "habits", overlay), name, kind="habits of owners")
+
+
+def depreciation(name: str, overlay: Path | None = None) -> Depreciation:
+    """Return the tax schedule of that name, in any spelling.
+
+    Raises:
+        CatalogError: there is none; the message lists the nearest names.
+    """
+    return resolve(table(Depreciation, "depreciations", overlay), name, kind="tax schedule")
