@@ -1,0 +1,56 @@
+"""SQL that SQLite and PostgreSQL share: tables by the records that they hold."""
+
+import datetime as dt
+from typing import get_type_hints
+
+from inferometer.meter.record import Attempt
+from inferometer.meter.rollup import KEY, MEASURES, NS, SPEND_KEY, SPEND_MEASURES
+
+COLUMNS = Attempt._fields
+_TEXT = {"tenant", "feature", "model", "served", "provider", "upstream", "dimension", "value"}
+
+
+def columns(*, integer: str = "BIGINT") -> str:
+    """Return the column definitions of a table of attempts."""
+    kinds = get_type_hints(Attempt)
+    return ", ".join(f"{name} {_kind(kinds[name], integer)}" for name in COLUMNS)
+
+
+def _kind(hint: object, integer: str) -> str:
+    if hint in {int, bool}:
+        return f"{integer} NOT NULL DEFAULT 0"
+    return integer if hint == int | None else "TEXT NOT NULL DEFAULT ''"
+
+
+def sums_table(name: str, *, integer: str = "BIGINT") -> str:
+    """Return the statement that makes the table `rollup` or `spend`."""
+    key, measures = SUMS[name]
+    typed = [f"{column} {'TEXT' if column in _TEXT else integer} NOT NULL" for column in key]
+    typed += [f"{column} {integer} NOT NULL DEFAULT 0" for column in measures]
+    return f"CREATE TABLE {name} ({', '.join(typed)}, PRIMARY KEY ({', '.join(key)}))"
+
+
+def add_sums(name: str, values: str) -> str:
+    """Return the statement that adds deltas to the table `rollup` or `spend`."""
+    key, measures = SUMS[name]
+    added = ", ".join(f"{column} = {name}.{column} + excluded.{column}" for column in measures)
+    return (
+        f"INSERT INTO {name} ({', '.join((*key, *measures))}) {values} "
+        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {added}"
+    )
+
+
+def insert_attempts(table: str, values: str) -> str:
+    """Return the statement that records rows once each."""
+    return (
+        f"INSERT INTO {table} ({', '.join(COLUMNS)}) {values} "
+        "ON CONFLICT (request, attempt) DO NOTHING"
+    )
+
+
+def month_of(started_ns: int) -> str:
+    """Return the partition of a time: `2026_11`, by UTC."""
+    return dt.datetime.fromtimestamp(started_ns // NS, dt.UTC).strftime("%Y_%m")
+
+
+SUMS = {"rollup": (KEY, MEASURES), "spend": (SPEND_KEY, SPEND_MEASURES)}
