@@ -101,7 +101,7 @@ class SqliteLedger:
 
     def _record(self, table: str, rows: Sequence[Attempt]) -> Sequence[Attempt]:
         """Insert rows into a month's table; return those that were not there."""
-        statement = f"INSERT INTO {table} VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608
+        statement = f"INSERT INTO {table} VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         database, before = self._database, self._database.total_changes
         database.execute("SAVEPOINT batch")
         database.executemany(statement, map(_stored, rows))
@@ -185,7 +185,7 @@ def months(database: sqlite3.Connection) -> list[str]:
 
 def _view(database: sqlite3.Connection) -> None:
     """Make the view `attempt` over all months again."""
-    parts = [f"SELECT {_CHOSEN} FROM attempt_{month}" for month in months(database)]  # noqa: S608
+    parts = [f"SELECT {_CHOSEN} FROM attempt_{month}" for month in months(database)]
     database.execute("DROP VIEW IF EXISTS attempt")
     if parts:
         database.execute(f"CREATE VIEW attempt AS {' UNION ALL '.join(parts)}")
