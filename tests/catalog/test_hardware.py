@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from inferometer.catalog import tables
+from inferometer.catalog.clock_law import clock_laws
 from inferometer.catalog.source import Evidence
 from inferometer.errors import CatalogError
 
@@ -19,6 +20,7 @@ TABLES = (
     tables.facilities,
     tables.lengths,
     tables.diurnal,
+    clock_laws,
 )
 REFUSED = {  # parts too old to serve today's models, or pods priced as a whole
     *("A4000 (16 GB)", "A5000 (24 GB)", "K80 (12 GB)", "P100 (16 GB)", "P4 (8 GB)"),
@@ -129,3 +131,18 @@ def test_formats_compute_at_a_peak_that_exists() -> None:
 def test_engines_divide_memory_by_a_known_rule() -> None:
     assert {e.memory_rule for e in tables.engines().values()} == {"of-total", "of-free"}
     assert tables.engine("TensorRT-LLM").memory_rule == "of-free"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("voltage_floor", 0.0), ("bandwidth_knee", 1.0), ("memory_switching", 1.1)]
+)
+def test_a_clock_law_stays_within_full_clock(field: str, value: float) -> None:
+    sound = next(iter(clock_laws().values()))
+    changed: dict[str, Any] = {field: value}
+    with pytest.raises(CatalogError, match=f"{sound.key}: {field}"):
+        dataclasses.replace(sound, **changed)
+
+
+def test_clock_laws_are_of_architectures_that_exist() -> None:
+    known = {chip.architecture for chip in tables.accelerators().values()}
+    assert set(clock_laws()) <= known

@@ -70,7 +70,6 @@ def test_AC_07_fp8_saves_energy_in_large_batches(sequences: int) -> None:
     assert fp8_change(sequences) < 0
 
 
-@pytest.mark.xfail(strict=True, reason="the model has no penalty of FP8 kernels at few sequences")
 def test_AC_07_fp8_costs_energy_in_small_batches() -> None:
     assert fp8_change(8) == pytest.approx(0.56, abs=0.15)
     assert fp8_change(16) == pytest.approx(0.22, abs=0.15)

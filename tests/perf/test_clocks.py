@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from perf_cases import deployment, machine
 
+from inferometer.catalog.clock_law import clock_laws
 from inferometer.perf.clocks import GRID, at_clock, best_clock, clock_under_cap, voltage
 from inferometer.perf.demand import fixed_lengths
 from inferometer.perf.power import step_power
@@ -52,3 +53,17 @@ def test_best_clock_costs_least_of_all_clocks() -> None:
         everywhere.append(float((step_power(step, slowed) * step.total)[0]))
     assert energy[0] == pytest.approx(min(everywhere))
     assert everywhere[int(np.argmin(np.abs(GRID - clock[0])))] == pytest.approx(energy[0])
+
+
+def test_a_measured_law_binds_only_the_silicon_that_it_was_measured_on() -> None:
+    both = machine(deployment("llama-3.1-8b", "rtx-3090"), deployment("llama-3.1-8b", "h100-sxm"))
+    assumed, measured = (at_clock(both, 0.6, laws).rates for laws in (None, clock_laws()))
+    # 0.6 is below the knee of 0.82 of the RTX 3090, above the assumed 0.5.
+    assert measured.weight_bandwidth[0] == pytest.approx(assumed.weight_bandwidth[0] * 0.6 / 0.82)
+    assert measured.weight_bandwidth[1] == assumed.weight_bandwidth[1]
+    assert measured.power_compute[0] / assumed.power_compute[0] == pytest.approx((0.86 / 0.7) ** 2)
+
+
+def test_what_any_running_step_draws_does_not_depend_on_the_clock() -> None:
+    built = machine(deployment())
+    assert at_clock(built, 0.4).rates.power_busy == built.rates.power_busy

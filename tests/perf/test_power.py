@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from perf_cases import deployment, machine
@@ -28,3 +30,14 @@ def test_parts_add_up_and_idle_time_draws_idle_power() -> None:
     assert busy.total[0] == pytest.approx((busy.prefill + busy.decode + busy.idle)[0])
     assert none.total[0] == pytest.approx(idle_power(built.candidates)[0])
     assert half.total[0] == pytest.approx((busy.total[0] + none.total[0]) / 2)
+
+
+def test_kernels_around_experts_draw_as_memory_traffic_does() -> None:
+    built = machine(deployment("qwen3-30b-a3b"))
+    plain = state_of(built, 8.0).plain
+    idle = replace(built, rates=built.rates._replace(expert_overhead=np.zeros(1)))
+    share = built.rates.expert_overhead * built.shard.moe_layers / plain.total
+    span = 700 - idle_power(built.candidates)
+    more = step_power(plain, built) - step_power(plain, idle)
+    assert more == pytest.approx(span * built.rates.power_memory * share)
+    assert more[0] > 10

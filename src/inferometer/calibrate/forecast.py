@@ -1,16 +1,17 @@
 """What the performance model says of each observation, by metric of its source."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
 from inferometer.calibrate.bench import Group, Pool
 from inferometer.candidates import Floats
+from inferometer.catalog.clock_law import clock_laws
 from inferometer.perf.clocks import at_clock, clock_under_cap
 from inferometer.perf.closed_loop import closed_loop
 from inferometer.perf.power import busy_draw, step_power
-from inferometer.perf.roofline import Batch, Machine, StepTime, step_time
+from inferometer.perf.roofline import Batch, StepTime, step_time
 from inferometer.perf.static_batch import static_batch
 from inferometer.perf.steady import Steady, prefill_time, running_sequences, steady
 
@@ -24,12 +25,27 @@ def forecast(group: Group) -> Columns:
     """Return predicted quantities of a group in base units, by name, each [config].
 
     Names: output_rate (tok/s), ttft, tpot, e2e (s, with _p50, _mean or _p99), itl_p50.. (s), power
-    (W, all accelerators), prefill and decode (s, static batches), step (s).
+    (W, all accelerators, with their hosts where the row was metered at the wall), prefill and
+    decode (s, static batches), step (s).
     """
     if group.kind in OFFLINE:
         group = replace(group, main=group.main.unstreamed())
-    return _KINDS[group.kind](group)
+    columns = _KINDS[group.kind](group)
+    return {**columns, "power": columns["power"] + _host_power(group)}
 
+
+def _host_power(group: Group) -> Floats:
+    """Return what the servers around the accelerators add where a row was measured at the wall."""
+    watts = np.zeros(len(group.observations))
+    for place, one in enumerate(group.observations):
+        if AT_THE_WALL in one.row.cells.get("power_scope", "").lower():
+            node = one.subject.deployment.node
+            watts[place] = node.host_power / node.accelerators * one.subject.accelerators
+    return watts
+
+
+AT_THE_WALL = "wall"
+"""Word by which `power_scope` says that a meter stood between the whole system and the grid."""
 
 OFFLINE = frozenset({"static", "prompt", "offline", "step"})
 """Kinds of load whose tokens no client waits for."""
@@ -75,43 +91,36 @@ def _static(group: Group) -> Columns:
     ranks = pool.lanes / pipeline  # a static batch passes through all stages as one
     sequences = np.maximum(loads["clients"] / ranks, 1.0)
     waves = np.maximum(np.ceil(sequences / (pool.limit * pipeline)), 1.0)
-    pool = _capped(pool, sequences / waves, loads["cap"])
-    one = static_batch(sequences / waves, pool.machine, pool.demand)
-    total = one.total * waves + pool.machine.rates.request_overhead
-    decode = one.decode.total
-    steps = np.maximum(loads["outputs"] - 1, 0)
-    drawn = step_power(one.decode, pool.machine) * steps * decode
-    drawn = (drawn + _prefill_power(sequences / waves, pool) * one.prefill) / (
-        one.prefill + steps * decode
-    )
-    ttft = one.prefill + pool.machine.rates.request_overhead
+    front = _capped(_prompt_step, pool, sequences / waves, loads["cap"])
+    back = _capped(_decode_step, pool, sequences / waves, loads["cap"])
+    prefill = static_batch(sequences / waves, front.machine, front.demand).prefill
+    step = _decode_step(sequences / waves, back)
+    decode, steps = step.total, np.maximum(loads["outputs"] - 1, 0)
+    overhead = pool.machine.rates.request_overhead
+    total = (prefill + steps * decode) * waves + overhead
+    prompt_power = _prefill_power(sequences / waves, front)
+    drawn = step_power(step, back.machine) * steps * decode + prompt_power * prefill
+    drawn = drawn / (prefill + steps * decode)
     return {
-        **_requests(ttft, decode, loads["clients"] / total, loads["outputs"]),
+        **_requests(prefill + overhead, decode, loads["clients"] / total, loads["outputs"]),
         "e2e_mean": total, "e2e_p50": total,
         "itl_p50": decode, "itl_mean": decode,
-        "prefill": one.prefill, "decode": decode,
-        "power": drawn * pool.accelerators,
+        "prefill": prefill, "decode": decode,
+        "power": drawn * pool.accelerators, "prefill_power": prompt_power * pool.accelerators,
     }  # fmt: skip
 
 
-def _capped(pool: Pool, sequences: Floats, cap: Floats) -> Pool:
-    """Return the pool at the clock that a power cap leaves to its longer phase."""
+def _capped(
+    step: Callable[[Floats, Pool], StepTime], pool: Pool, sequences: Floats, cap: Floats
+) -> Pool:
+    """Return the pool at the clock that a power cap leaves to steps of one phase."""
     if not np.any(np.isfinite(cap)):
         return pool
-
-    def step(machine: Machine) -> StepTime:
-        whole = static_batch(sequences, machine, pool.demand)
-        prompt = _prompt_step(sequences, replace(pool, machine=machine))
-        decoding = whole.total > 2 * whole.prefill
-        parts = {
-            field.name: np.where(decoding, getattr(whole.decode, field.name),
-                                 getattr(prompt, field.name))
-            for field in fields(StepTime)
-        }  # fmt: skip
-        return StepTime(**parts)
-
-    clock = clock_under_cap(step, pool.machine, cap)
-    return replace(pool, machine=at_clock(pool.machine, clock))
+    laws = clock_laws()
+    clock = clock_under_cap(
+        lambda machine: step(sequences, replace(pool, machine=machine)), pool.machine, cap, laws
+    )
+    return replace(pool, machine=at_clock(pool.machine, clock, laws))
 
 
 def _shared(pool: Pool, share: Floats) -> Pool:
@@ -140,10 +149,7 @@ def _prompt(group: Group) -> Columns:
     """A prompt alone: its rate counts prompt tokens."""
     found = _static(group)
     rate = group.loads["inputs"] * group.loads["clients"] / found["prefill"]
-    sequences = group.loads["clients"] / group.main.lanes
-    pool = _capped(group.main, sequences, group.loads["cap"])
-    power = _prefill_power(sequences, pool) * pool.accelerators
-    return {**found, "output_rate": rate, "power": power}
+    return {**found, "output_rate": rate, "power": found["prefill_power"]}
 
 
 def _offline(group: Group) -> Columns:

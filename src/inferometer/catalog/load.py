@@ -29,7 +29,7 @@ from inferometer.errors import CatalogError
 DATA = resources.files("inferometer.catalog") / "data"
 SECTIONS = (
     *("accelerators", "nodes", "formats", "engines", "models"),
-    *("grids", "facilities", "lengths", "diurnal"),
+    *("grids", "facilities", "lengths", "diurnal", "clock_laws"),
     *("efficiencies", "residuals", "basis"),
     *("servers", "colocations", "habits", "depreciations"),
     *("commitments", "egress", "trends", "operations"),

@@ -38,15 +38,18 @@ def step_power(step: StepTime, machine: Machine) -> Floats:
     """Return the mean draw of one accelerator during a step, W [config].
 
     idle + (TDP - idle) (busy + a_c u_c + a_m u_m), at most TDP, where u_c and u_m are the shares of
-    the step in which arithmetic and memory run at their attainable rates. The weights are catalogue
-    parameters `power_busy`, `power_compute` and `power_memory`.
+    the step in which arithmetic and memory run at their attainable rates. Kernels that route,
+    permute and quantise for experts are overhead by time, but keep the accelerator as busy as its
+    memory does. The weights are catalogue parameters `power_busy`, `power_compute` and
+    `power_memory`.
     """
     candidates, rate = machine.candidates, machine.rates
     idle = idle_power(candidates)
     limit = np.array([chip.tdp for chip in candidates.accelerators])[candidates.accelerator]
     total = step.total
+    moving = step.memory + rate.expert_overhead * machine.shard.moe_layers
     activity = rate.power_busy + rate.power_compute * np.minimum(step.compute / total, 1.0)
-    activity = activity + rate.power_memory * np.minimum(step.memory / total, 1.0)
+    activity = activity + rate.power_memory * np.minimum(moving / total, 1.0)
     return idle + (limit - idle) * np.clip(activity, 0.0, 1.0)
 
 
