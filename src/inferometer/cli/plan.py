@@ -99,7 +99,7 @@ def plan(
         output: Where the answer goes.
     """
     output = output or Output()
-    scenario = _with_supply(scenario_of(file, question or Question()), supply or Supply())
+    scenario = with_supply(scenario_of(file, question or Question()), supply or Supply())
     catalog, folder = inputs.overlay_of(scenario), output.folder()
     model, shape = inputs.model_of(scenario), inputs.shape_of_scenario(scenario)
     slo, weights = inputs.slo_of(scenario), inputs.weights_of(model, scenario.search, catalog)
@@ -144,7 +144,8 @@ def _draw(answer: Mapping[str, Any], shape: Shape, current: Path | None, output:
         save_report(page, answer, shape, current)
 
 
-def _with_supply(scenario: Scenario, supply: Supply) -> Scenario:
+def with_supply(scenario: Scenario, supply: Supply) -> Scenario:
+    """Return the scenario with what `supply` says may be chosen on top."""
     chosen = overlaid(
         scenario.search,
         gpus=supply.gpu,

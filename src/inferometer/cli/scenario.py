@@ -2,13 +2,14 @@
 
 import dataclasses
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from inferometer.catalog.schema import build
 from inferometer.errors import CatalogError, ScenarioError
-from inferometer.units import Fraction
+from inferometer.units import Duration, Fraction, PerSecond, UsdPerJoule
 from inferometer.workload.spec import WorkloadSpec
 
 
@@ -100,6 +101,40 @@ class DeploymentSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSpec:
+    """How a fleet is planned.
+
+    Attributes:
+        slot: Time for which a fleet stays as it is.
+        prompt_classes: Classes by prompt length, of each tenant.
+        slo: Targets by tenant, in place of the scenario's.
+        start: Time from renting a replica to its first request, paid.
+        min_on: Least time that a started replica is kept.
+        spot_share: Largest share of the requests of a class on spot replicas.
+        interruptions: How often a spot replica is taken back.
+        sizes: Layouts kept per accelerator.
+        clocks: Core clocks over the highest that replicas may run at.
+        electricity: Price of energy where the price of an accelerator does not hold it; 0 if it
+            does.
+        carbon_price: Price of emissions per kg of CO2e, USD, on the grid of `prices.grid`.
+        gap: Relative distance to the bound at which the search stops.
+    """
+
+    slot: Duration = 3600.0
+    prompt_classes: int = 3
+    slo: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    start: Duration = 300.0
+    min_on: Duration = 3600.0
+    spot_share: Fraction = 0.0
+    interruptions: PerSecond = 0.0
+    sizes: int = 2
+    clocks: tuple[float, ...] = (1.0,)
+    electricity: UsdPerJoule = 0.0
+    carbon_price: float = 0.0
+    gap: Fraction = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """A question to the planner.
 
@@ -112,6 +147,7 @@ class Scenario:
         search: What may be chosen.
         prices: Which prices count.
         deployment: The deployment to predict or explain.
+        fleet: How a fleet is planned.
         seed: Of the synthetic workload.
         catalog: TOML file of own catalogue records, which lie on top of the shipped ones; "" for
             none.
@@ -125,6 +161,7 @@ class Scenario:
     search: SearchSpec = dataclasses.field(default_factory=SearchSpec)
     prices: PriceSpec = dataclasses.field(default_factory=PriceSpec)
     deployment: DeploymentSpec | None = None
+    fleet: FleetSpec = dataclasses.field(default_factory=FleetSpec)
     seed: int = 0
     catalog: str = ""
 

@@ -5,6 +5,7 @@ busiest minute, energy over the whole span. The approximations are those of `per
 `perf.steady`; they leave out preemption, and take batches as they are on average.
 """
 
+from collections.abc import Callable
 from dataclasses import fields
 
 import numpy as np
@@ -26,6 +27,9 @@ from inferometer.workload.slo import Slo
 BLOCK = 4096
 """Configurations evaluated at a time, so that intermediate arrays stay in cache."""
 
+Tune = Callable[[Machine], Machine]
+"""Returns configurations whose rates are changed."""
+
 LATENCIES = ("ttft", "tpot", "itl", "e2e")
 """Latency fields of a prediction."""
 
@@ -37,11 +41,20 @@ def predict(
     efficiencies: Efficiencies,
     slo: Slo | None = None,
     depth: Depth = Depth.ENERGY,
+    tuned: Tune | None = None,
 ) -> Prediction:
     """Return latency, throughput and energy of every configuration under `shape`.
 
     O(configurations). One that does not fit has `fits` False and NaN elsewhere; one that is
     overloaded at the busiest minute has infinite latencies; what lies beyond `depth` is NaN.
+
+    Args:
+        candidates: The configurations.
+        shape: The workload.
+        efficiencies: Parameters of the model.
+        slo: Targets, for the share of requests within them.
+        depth: How much to work out.
+        tuned: What is changed in the compiled configurations, such as `clocks.at_clock`.
 
     Raises:
         WorkloadError: the workload has no input or no output tokens.
@@ -49,7 +62,7 @@ def predict(
     """
     blocks = [
         _predict(candidates.take(np.arange(start, min(start + BLOCK, len(candidates)))),
-                 shape, efficiencies, slo or Slo(), depth)
+                 shape, efficiencies, slo or Slo(), depth, tuned)
         for start in range(0, len(candidates), BLOCK)
     ]  # fmt: skip
     if len(blocks) == 1:
@@ -74,9 +87,11 @@ def capacity_per_lane(full: Steady, lanes: Lanes, machine: Machine, demand: Dema
 
 
 def _predict(
-    candidates: Candidates, shape: Shape, efficiencies: Efficiencies, slo: Slo, depth: Depth
-) -> Prediction:
+    candidates: Candidates, shape: Shape, efficiencies: Efficiencies, slo: Slo, depth: Depth,
+    tuned: Tune | None,
+) -> Prediction:  # fmt: skip
     machine = compile_candidates(candidates, efficiencies)
+    machine = machine if tuned is None else tuned(machine)
     asked = demand(shape, machine.shard.reaches, prefix_caching=candidates.prefix_caching)
     lanes = divide(machine, asked)
     full = steady(lanes.limit, machine, asked)
