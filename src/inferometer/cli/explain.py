@@ -36,7 +36,7 @@ def explain(
     """
     scenario = scenario_of(file, question or Question())
     slo, shape = inputs.slo_of(scenario), inputs.shape_of_scenario(scenario)
-    built = _deployment(scenario, deployment or Stated(), slo, shape)
+    built = deployment_or_best(scenario, deployment or Stated(), slo, shape)
     catalog = inputs.overlay_of(scenario)
     evaluate, ideal = inputs.evaluator(slo, catalog), inputs.ideal(slo, catalog)
     prediction = evaluate(one(built), shape)
@@ -73,7 +73,14 @@ def _sources(
     ]
 
 
-def _deployment(scenario: Scenario, stated_one: Stated, slo: Slo, shape: Shape) -> Deployment:
+def deployment_or_best(
+    scenario: Scenario, stated_one: Stated, slo: Slo, shape: Shape
+) -> Deployment:
+    """Return the deployment that is stated, or the cheapest that serves.
+
+    Raises:
+        InfeasibleError: none is stated, and none serves.
+    """
     model, catalog = inputs.model_of(scenario), inputs.overlay_of(scenario)
     if stated_one.gpu or scenario.deployment is not None:
         return inputs.deployment_of(model, deployment_spec(scenario, stated_one), catalog)
