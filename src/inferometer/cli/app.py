@@ -21,6 +21,8 @@ app.command("inferometer.cli.simulate:simulate", name="simulate")
 app.command("inferometer.cli.compare:compare", name="compare")
 app.command("inferometer.cli.validate:validate", name="validate")
 app.command("inferometer.cli.calibrate:calibrate", name="calibrate")
+app.command("inferometer.cli.costs:costs", name="costs")
+app.command("inferometer.cli.meter:app", name="meter")
 
 OK, FAILED, BAD_INPUT, INFEASIBLE, INTERRUPTED = 0, 1, 2, 3, 130
 

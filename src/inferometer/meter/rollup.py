@@ -83,7 +83,7 @@ def _measures(group: Sequence[Attempt]) -> list[int]:
 def spend(rows: Iterable[Attempt]) -> list[Delta]:
     """Return deltas of the spend table, sorted: `SPEND_KEY` then `SPEND_MEASURES`.
 
-    A row without a key or run adds nothing to that dimension.
+    A row without a key or run counts under "", so that each dimension adds up to all rows.
     """
     sums: dict[tuple[int | str, ...], list[int]] = {}
     day_ns = GRAINS[2] * NS
@@ -93,8 +93,6 @@ def spend(rows: Iterable[Attempt]) -> list[Delta]:
         output = row.output + row.reasoning
         inputs = row.uncached_input + row.cache_read + row.cache_write_5m + row.cache_write_1h
         for name, value in (("key", row.key), ("run", row.run)):
-            if not value:
-                continue
             key = (start, name, value, row.tenant)
             total = sums.get(key)
             if total is None:

@@ -13,6 +13,7 @@ from inferometer.errors import WorkloadError
 from inferometer.workload.formats.azure import read_azure
 from inferometer.workload.formats.burstgpt import read_burstgpt
 from inferometer.workload.formats.columns import Columns, Lengths, Read, lengths_of, trace_of
+from inferometer.workload.formats.ledger import MAGIC, read_ledger
 from inferometer.workload.formats.lengths import (
     read_lengths_csv,
     read_prefill_csv,
@@ -40,6 +41,7 @@ READERS: dict[str, Callable[[Path], Columns]] = {
     "llmservingsim-log": read_llmservingsim_log,
     "inferometer": read_own,
     "parquet": read_parquet,
+    "ledger": read_ledger,
     "lengths": read_lengths_csv,
     "prefill-lengths": read_prefill_csv,
     "sharegpt": read_sharegpt,
@@ -113,8 +115,11 @@ def sniff(path: Path) -> str:
         WorkloadError: unreadable, empty, or no format that is known.
     """
     with regular_file(path).open("rb") as file:
-        if file.read(4) == b"PAR1":
-            return "parquet"
+        start = file.read(len(MAGIC))
+    if start == MAGIC:
+        return "ledger"
+    if start[:4] == b"PAR1":
+        return "parquet"
     first = next((line.strip() for _, line in lines(path) if line.strip()), b"")
     if not first:
         raise WorkloadError(f"{path}: empty; give a trace file")

@@ -1,0 +1,88 @@
+"""`inferometer meter`: what fills the ledger or works on it, beside the gateway."""
+
+from contextlib import closing
+from pathlib import Path
+
+from cyclopts import App
+
+from inferometer.candidates import one
+from inferometer.catalog.efficiency import efficiencies
+from inferometer.cli import inputs
+from inferometer.cli.costs import instant, usd
+from inferometer.cli.options import Format, Question, Stated, deployment_spec, scenario_of
+from inferometer.cli.result import show_json, show_rows
+from inferometer.errors import LedgerError
+from inferometer.meter.chargeback import Replica, attribute
+from inferometer.meter.store.sqlite import SqliteLedger, connect
+from inferometer.meter.work_table import work_table
+from inferometer.perf.power import idle_power
+
+app = App(name="meter", help="Import into the ledger, share costs over it, scrape engines.")
+
+
+@app.command(name="attribute")
+def attribute_(
+    ledger: Path,
+    file: Path | None = None,
+    /,
+    *,
+    upstream: str,
+    usd_per_hour: float,
+    since: str,
+    until: str,
+    question: Question | None = None,
+    deployment: Stated | None = None,
+    format: Format = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Share the cost of one replica of our own over the requests that it served.
+
+    Hour by hour, by modelled work and cache held; idle time and head-room are rows of their own.
+    An hour that was shared before is shared anew. Draw is declared: idle and full draw of the
+    catalogue's accelerator and host.
+
+    Args:
+        ledger: The ledger, a SQLite file.
+        file: Scenario that states the deployment, a TOML file; options lie on top of it.
+        upstream: The replica's name in the gateway's configuration.
+        usd_per_hour: What the replica costs while it is up, used or not.
+        since: First instant (UTC), as 2026-11-01 or 2026-11-01T06:00.
+        until: End, exclusive.
+        question: What is asked.
+        deployment: The deployment.
+        format: A table for people, or JSON.
+    """
+    scenario = scenario_of(file, question or Question())
+    catalog = inputs.overlay_of(scenario)
+    spec = deployment_spec(scenario, deployment or Stated())
+    built = inputs.deployment_of(inputs.model_of(scenario), spec, catalog)
+    chips = built.parallelism.accelerators
+    host = built.node.host_power / built.node.accelerators * chips
+    replica = Replica(
+        upstream=upstream,
+        cost=_rate(usd_per_hour),
+        work=work_table(built, efficiencies(catalog)),
+        idle_power=float(idle_power(one(built))[0]) * chips + host,
+        busy_power=built.accelerator.tdp * chips + host,
+        carbon=inputs.site_of(scenario).carbon,
+    )
+    first, last = instant(since, "since", 0), instant(until, "until", 0)
+    if last <= first:
+        raise LedgerError(f"until {until} is not after since {since}")
+    if not ledger.is_file():
+        raise LedgerError(f"{ledger}: no such ledger")
+    SqliteLedger(ledger).close()  # brings an older file up to date
+    with closing(connect(ledger)) as database:
+        total = attribute(database, replica, first, last)
+    answer = {"upstream": upstream, "hours": (last - first) / 3.6e12, "usd": usd(total)}
+    if format == "json":
+        show_json(answer)
+    else:
+        show_rows("Shared", [answer])
+
+
+def _rate(usd_per_hour: float) -> float:
+    if not 0 <= usd_per_hour < float("inf"):
+        raise LedgerError(
+            f"usd_per_hour is {usd_per_hour}; a finite amount of at least 0 is wanted"
+        )
+    return usd_per_hour / 3600

@@ -1,0 +1,201 @@
+"""A replica's hours in the ledger: cost, energy and carbon of each, shared and kept as rows."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from inferometer.account.split import nanodollars
+from inferometer.errors import LedgerError
+from inferometer.meter.attribution import HEADROOM, IDLE, Key, Seconds, amounts_of, shared
+from inferometer.meter.record import Attempt
+from inferometer.meter.rollup import NS
+from inferometer.meter.store.sqlite import months
+from inferometer.meter.work import Work
+from inferometer.units import GramsPerJoule, UsdPerSecond, Watts
+
+HOUR_NS = 3600 * NS
+LONGEST_NS = 24 * HOUR_NS
+"""Longest attempt that is looked for: one that began earlier is taken to have ended by now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """One copy of a deployment that we pay for by the hour.
+
+    Attributes:
+        upstream: Its name in the gateway's configuration.
+        cost: What it costs while it is up, used or not.
+        work: Its table of modelled work.
+        idle_power: Draw with nothing in flight.
+        busy_power: Draw at full use.
+        carbon: Grid intensity; None if unknown.
+        power_label: Where the draw is from: "nvml", "rapl" or "declared".
+    """
+
+    upstream: str
+    cost: UsdPerSecond
+    work: Work
+    idle_power: Watts
+    busy_power: Watts
+    carbon: GramsPerJoule | None = None
+    power_label: str = "declared"
+
+
+class Share(NamedTuple):
+    """A request's part of one window, or that of a bucket that is no request.
+
+    Attributes:
+        bucket: request, idle, headroom or unmetered.
+        row: The attempt; None for a bucket.
+        seconds: Replica time held, on the allocation basis.
+        allocation: Nano-dollars with idle capacity spread over what was in flight.
+        usage: Nano-dollars of capacity in use; head-room apart.
+        energy_uj: Microjoules.
+        carbon_ug: Micrograms of CO2e; None if the grid is unknown.
+    """
+
+    bucket: str
+    row: Attempt | None
+    seconds: float
+    allocation: int
+    usage: int
+    energy_uj: int
+    carbon_ug: int | None
+
+
+def shares(
+    rows: Sequence[Attempt],
+    replica: Replica,
+    start_ns: int,
+    end_ns: int,
+    *,
+    measured_uj: int | None = None,
+) -> list[Share]:
+    """Return who pays for a replica's window; every column adds up to the window exactly.
+
+    Idle draw goes by the allocation of time, what is drawn beyond it by use.
+
+    Args:
+        rows: Attempts on the replica.
+        replica: The replica.
+        start_ns: Begin of the window, Unix.
+        end_ns: Its end.
+        measured_uj: Energy that a meter read over the window; modelled without it.
+
+    Raises:
+        LedgerError: an empty window, or a negative cost, draw or intensity.
+    """
+    held = shared(rows, replica.work, start_ns, end_ns)
+    whole = (end_ns - start_ns) / NS
+    cost = nanodollars(replica.cost * whole)
+    allocation, usage = amounts_of(cost, held.allocation), amounts_of(cost, held.usage)
+    energy = _energy(replica, held, whole, measured_uj)
+    carbon = None
+    if replica.carbon is not None:
+        micrograms = round(sum(energy.values()) * replica.carbon)
+        carbon = amounts_of(micrograms, energy) if sum(energy.values()) else energy
+    by_key = {(row.request, row.attempt): row for row in rows}
+    return [
+        Share(
+            "request" if key in by_key else key[0],
+            by_key.get(key),
+            held.allocation.get(key, 0.0),
+            allocation.get(key, 0),
+            usage.get(key, 0),
+            energy.get(key, 0),
+            None if carbon is None else carbon.get(key, 0),
+        )
+        for key in {**held.allocation, **held.usage}
+    ]
+
+
+def _energy(
+    replica: Replica, held: Seconds, whole: float, measured_uj: int | None
+) -> dict[Key, int]:
+    """Return microjoules by who held the replica: the idle draw, then what was beyond it."""
+    used = {key: seconds for key, seconds in held.usage.items() if key not in {IDLE, HEADROOM}}
+    busy = sum(used.values())
+    idle = round(replica.idle_power * whole * 1e6)
+    beyond = round((replica.busy_power - replica.idle_power) * busy * 1e6)
+    if measured_uj is not None:
+        idle = min(idle, measured_uj) if busy > 0 else measured_uj
+        beyond = measured_uj - idle
+    found = amounts_of(idle, held.allocation)
+    if beyond:
+        for key, joules in amounts_of(beyond, used).items():
+            found[key] = found.get(key, 0) + joules
+    return found
+
+
+def attempts_between(
+    database: sqlite3.Connection, upstream: str, start_ns: int, end_ns: int
+) -> list[Attempt]:
+    """Return the attempts on an upstream that were in flight within a window."""
+    if not months(database):
+        return []
+    found = database.execute(
+        f"SELECT {', '.join(Attempt._fields)} FROM attempt "
+        "WHERE started_ns >= ? AND started_ns < ? AND upstream = ? AND ended_ns > ?",
+        (start_ns - LONGEST_NS, end_ns, upstream, start_ns),
+    )
+    return [Attempt(*row) for row in found]
+
+
+def attribute(database: sqlite3.Connection, replica: Replica, start_ns: int, end_ns: int) -> int:
+    """Share a replica's cost over the attempts of a span, hour by hour, and keep the shares.
+
+    An hour that was shared before is shared anew, in one transaction.
+
+    Returns:
+        Nano-dollars shared.
+
+    Raises:
+        LedgerError: the ledger cannot be read or written; see also `shares`.
+    """
+    total = 0
+    try:
+        for first, last in _hours(start_ns, end_ns):
+            rows = attempts_between(database, replica.upstream, first, last)
+            found = shares(rows, replica, first, last)
+            total += sum(share.allocation for share in found)
+            _keep(database, replica, first // NS, found)
+    except sqlite3.Error as error:
+        raise LedgerError(f"shares of {replica.upstream}: {error}") from error
+    return total
+
+
+def _hours(start_ns: int, end_ns: int) -> Iterator[tuple[int, int]]:
+    """Yield the parts of a span that lie in one hour each."""
+    while start_ns < end_ns:
+        edge = min(end_ns, (start_ns // HOUR_NS + 1) * HOUR_NS)
+        yield start_ns, edge
+        start_ns = edge
+
+
+def _keep(
+    database: sqlite3.Connection, replica: Replica, start: int, found: Sequence[Share]
+) -> None:
+    hour = start // 3600 * 3600
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        database.execute(
+            "DELETE FROM share WHERE start >= ? AND start < ? AND upstream = ?",
+            (start, hour + 3600, replica.upstream),
+        )
+        database.executemany(
+            f"INSERT INTO share VALUES ({', '.join('?' * 15)})",
+            [(start, replica.upstream, *_columns(one), replica.power_label) for one in found],
+        )
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+def _columns(share: Share) -> tuple[str | int | float | None, ...]:
+    row = share.row
+    names = ("", 0, "", "", "", "") if row is None else (
+        row.request, row.attempt, row.tenant, row.feature, row.model, row.run
+    )  # fmt: skip
+    return (share.bucket, *names, *share[2:])

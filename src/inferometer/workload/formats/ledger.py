@@ -1,0 +1,41 @@
+"""Real traffic as a trace: the meter's ledger, a SQLite file, read by its view `attempt`."""
+
+import sqlite3
+from array import array
+from contextlib import closing
+from pathlib import Path
+
+from inferometer.errors import WorkloadError
+from inferometer.workload.formats.columns import Columns
+
+MAGIC = b"SQLite format 3\0"
+FAILED = ("failed", "upstream_error", "timeout", "interrupted")
+_ROWS = (
+    "SELECT started_ns, uncached_input + cache_read + cache_write_5m + cache_write_1h, "
+    "output + reasoning, session, tenant, outcome FROM attempt ORDER BY started_ns"
+)
+
+
+def read_ledger(path: Path) -> Columns:
+    """Return the requests of a ledger in order of their start; failed attempts are set aside.
+
+    Raises:
+        WorkloadError: not a ledger, or one that cannot be read.
+    """
+    columns, sessions, origin = Columns(path=path), dict[str, int](), 0
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            for number, row in enumerate(database.execute(_ROWS), 1):
+                started, inputs, outputs, session, tenant, outcome = row
+                origin = origin or started
+                if outcome in FAILED:
+                    columns.failed += 1
+                    continue
+                columns.add(number, (started - origin) / 1e9, inputs, outputs)
+                columns.session.append(sessions.setdefault(session or f"#{number}", len(sessions)))
+                columns.tenant.append(tenant)
+        if not any(name for name in sessions if not name.startswith("#")):
+            columns.session = array("q")  # nobody named one
+    except sqlite3.Error as error:
+        raise WorkloadError(f"{path}: not a ledger that can be read: {error}") from None
+    return columns
