@@ -158,3 +158,35 @@ def test_an_unpriced_deployment_has_no_price(
         found["option"]["cost_usd_per_h"] is None if "cost_usd_per_h" in found["option"] else True
     )
     assert found["option"]["bill"]["allocation"] is None
+
+
+def test_every_option_has_a_probability_and_confidence_raises_it(
+    scenario: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = answer(capsys, "plan", scenario)["plan"]
+    sure = answer(capsys, "plan", scenario, "--confidence", "0.95")["plan"]
+    assert all(0 <= option["probability"] < 1 for option in plain["alternatives"])
+    assert plain["confidence"] is None
+    assert sure["confidence"] == 0.95
+    assert sure["best"]["probability"] >= 0.95 - 0.021  # the step of the shares that are tried
+    assert sure["best"]["probability"] > plain["best"]["probability"]
+    assert sure["best"]["cost_usd_per_h"] > plain["best"]["cost_usd_per_h"]
+
+
+def test_predictions_have_intervals(scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "predict", scenario)
+    rows = {row["quantity"]: row for row in found["intervals_80"]}
+    assert {"ttft mean ms", "tpot mean ms", "capacity requests/s", "power W"} <= set(rows)
+    for row in rows.values():
+        assert 0 < row["lower"] < row["predicted"] < row["upper"]
+    assert rows["tpot mean ms"]["predicted"] == pytest.approx(
+        found["option"]["outcome"]["tpot"]["mean_ms"]
+    )
+
+
+@pytest.mark.parametrize("confidence", ["0", "1", "1.5"])
+def test_a_confidence_that_no_error_tells_is_refused(
+    scenario: str, confidence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(("plan", scenario, "--confidence", confidence)) == 2
+    assert "confidence is" in capsys.readouterr().err

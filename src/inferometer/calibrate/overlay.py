@@ -104,7 +104,9 @@ def residual_text(values: Iterable[Residual], *, section: str = "") -> str:
 
 def basis_text(value: Basis, *, section: str = "") -> str:
     """Return what a fit rests on as TOML."""
-    lists = {n: getattr(value, n) for n in ("families", "accelerators", "laboratories")}
+    lists = {
+        n: getattr(value, n) for n in ("families", "architectures", "accelerators", "laboratories")
+    }
     lines = [f"[{section}fit]", *_provenance(value.sources[""])]
     lines += [f"{name} = [{', '.join(_quoted(items))}]" for name, items in lists.items()]
     return "\n".join(lines) + "\n"
@@ -129,6 +131,7 @@ def basis_of(observations: Sequence[Observation], source: Source) -> Basis:
     return Basis(
         key="fit",
         families=tuple(sorted({o.row.family for o in observations})),
+        architectures=tuple(sorted({o.subject.deployment.model.family for o in observations})),
         accelerators=tuple(sorted({o.subject.deployment.accelerator.key for o in observations})),
         laboratories=tuple(sorted({o.row.source for o in observations})),
         sources={"": source},

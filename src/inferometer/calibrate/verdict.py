@@ -13,7 +13,7 @@ from inferometer.calibrate.metric import metric
 from inferometer.calibrate.observation import observe
 from inferometer.calibrate.resolution import FindModel
 from inferometer.catalog.efficiency import Efficiencies
-from inferometer.catalog.uncertainty import Basis, Residual, spread
+from inferometer.catalog.uncertainty import Basis, Residual, novelty_of, spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,27 +83,18 @@ def verdicts_of(
 
 def novelty(basis: Basis) -> Novelty:
     """Return how new an observation is to a fit that rests on `basis`."""
-    families, chips = set(basis.families), set(basis.accelerators)
     laboratories = set(basis.laboratories)
 
     def of(observation: Observation) -> str:
-        new_model = observation.row.family not in families
-        new_chip = observation.subject.deployment.accelerator.key not in chips
-        found = NOVELTIES[new_model, new_chip]
+        deployment = observation.subject.deployment
+        family = observation.row.family
+        if family not in basis.families:  # a name of the source's own says less than the record
+            family = deployment.model.family
+        found = novelty_of(basis, family, deployment.accelerator.key)
         foreign = observation.row.source not in laboratories
         return "new-source" if foreign and found == "known" else found
 
     return of
-
-
-NOVELTIES: Mapping[tuple[bool, bool], str] = {
-    (False, False): "known",
-    (True, False): "new-model",
-    (False, True): "new-accelerator",
-    (True, True): "new-both",
-}
-"""Kinds of novelty by (new model family, new accelerator); "new-source" is another laboratory with
-both known."""
 
 
 def quantity(metric: str) -> str:

@@ -1,8 +1,11 @@
 """How far predictions were from measurements, by what was known when they were made."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import NormalDist
+from typing import NamedTuple
 
 from inferometer.catalog.source import Source
 from inferometer.catalog.tables import table
@@ -33,7 +36,8 @@ class Basis:
 
     Attributes:
         key: "fit".
-        families: Model families.
+        families: Model families, as the rows name them.
+        architectures: Families of the same models in the catalogue.
         accelerators: Accelerator keys.
         laboratories: Sources of the rows.
         sources: Provenance by field name; "" holds the record's own.
@@ -41,6 +45,7 @@ class Basis:
 
     key: str
     families: tuple[str, ...]
+    architectures: tuple[str, ...] = ()
     accelerators: tuple[str, ...]
     laboratories: tuple[str, ...]
     sources: Mapping[str, Source] = field(default_factory=dict)
@@ -64,19 +69,51 @@ def basis(overlay: Path | None = None) -> Basis:
     return table(Basis, "basis", overlay)["fit"]
 
 
-def spread(
-    known: Mapping[str, Residual], quantity: str, load: str, novelty: str
-) -> tuple[float, float]:
+class Spread(NamedTuple):
+    """Measured over predicted: the tenth and the ninetieth percentile."""
+
+    low: float
+    high: float
+
+    def quantile(self, share: float) -> float:
+        """Return the ratio that a `share` of measurements stays below.
+
+        Log-normal through both percentiles.
+        """
+        middle = (math.log(self.low) + math.log(self.high)) / 2
+        width = (math.log(self.high) - math.log(self.low)) / 2 / NormalDist().inv_cdf(0.9)
+        return math.exp(middle + width * NormalDist().inv_cdf(share))
+
+
+NOVELTIES: Mapping[tuple[bool, bool], str] = {
+    (False, False): "known",
+    (True, False): "new-model",
+    (False, True): "new-accelerator",
+    (True, True): "new-both",
+}
+"""Kinds of novelty by (new model family, new accelerator); "new-source" is another laboratory with
+both known."""
+
+
+def novelty_of(basis: Basis, family: str, accelerator: str) -> str:
+    """Return how new a model family of the catalogue on an accelerator is to a fit."""
+    known = (*basis.families, *basis.architectures)
+    return NOVELTIES[family not in known, accelerator not in basis.accelerators]
+
+
+def spread(known: Mapping[str, Residual], quantity: str, load: str, novelty: str) -> Spread:
     """Return the 80 % interval of measured over predicted, of the closest kind that is known.
 
     Args:
         known: Spreads by key.
         quantity: E.g. "tpot".
-        load: E.g. "closed".
+        load: E.g. "closed", or "any".
         novelty: "known", "new-model", "new-accelerator", "new-both" or "new-source".
     """
     for what, where in ((quantity, load), (quantity, "any"), ("any", "any")):
         key = f"{what}.{where}.{novelty}"
         if key in known:
-            return known[key].low, known[key].high
-    return 0.5, 2.0  # no residual of any kind: a factor of two, the error of a bare roofline
+            return Spread(known[key].low, known[key].high)
+    return Spread(
+        0.5, 2.0
+    )  # no residual of any kind: a factor of two, the error of a bare roofline

@@ -11,6 +11,7 @@ from inferometer.catalog.efficiency import Efficiencies, efficiencies
 from inferometer.catalog.models import Model, model
 from inferometer.catalog.source import Evidence
 from inferometer.catalog.tokens import token_prices
+from inferometer.catalog.uncertainty import basis, residuals
 from inferometer.cli.plausibility import doubts_of_prices, doubts_of_targets, warn
 from inferometer.cli.prices import instant, own_prices, price_of
 from inferometer.cli.scenario import DeploymentSpec, PriceSpec, Scenario, SearchSpec
@@ -23,6 +24,7 @@ from inferometer.plan.option import Option
 from inferometer.plan.precision import Weights, provided
 from inferometer.plan.provenance import Fact, facts, parameter_facts
 from inferometer.plan.replicas import Evaluate, check_context
+from inferometer.plan.risk import Risk, doubts_of
 from inferometer.plan.space import Choices, Supply
 from inferometer.workload.formats.files import read
 from inferometer.workload.shape import Shape, shape_of
@@ -76,6 +78,19 @@ def slo_of(scenario: Scenario) -> Slo:
     slo = parse_slo(scenario.slo, headroom=scenario.headroom)
     warn(doubts_of_targets(slo))
     return slo
+
+
+def risk_of(scenario: Scenario, model: Model) -> Risk:
+    """Return how far predictions of `model` may be off, and the confidence that is asked for.
+
+    Raises:
+        ScenarioError: a confidence beyond what errors are known for.
+        CatalogError: the overlay is at fault.
+    """
+    catalog = overlay_of(scenario)
+    chips = tables.accelerators(catalog)
+    doubts = doubts_of(residuals(catalog), basis(catalog), model.family, chips)
+    return Risk(doubts=doubts, confidence=scenario.confidence)
 
 
 def overlay_of(scenario: Scenario) -> Path | None:

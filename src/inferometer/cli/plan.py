@@ -84,6 +84,7 @@ def plan(
     *,
     question: Question | None = None,
     supply: Supply | None = None,
+    confidence: float | None = None,
     current: Path | None = None,
     sensitivity: bool = False,
     output: Output | None = None,
@@ -94,32 +95,36 @@ def plan(
         file: Scenario, a TOML file; options lie on top of it.
         question: What is asked.
         supply: What may be chosen.
+        confidence: Probability with which the SLO must hold, such as 0.9, given how far predictions
+            of held-out measurements were off; without it, it must hold as predicted.
         current: TOML file whose [deployment] table is what runs today.
         sensitivity: Also search again with each assumption moved within its range.
         output: Where the answer goes.
     """
     output = output or Output()
     scenario = with_supply(scenario_of(file, question or Question()), supply or Supply())
+    scenario = overlaid(scenario, confidence=confidence)
     catalog, folder = inputs.overlay_of(scenario), output.folder()
     model, shape = inputs.model_of(scenario), inputs.shape_of_scenario(scenario)
     slo, weights = inputs.slo_of(scenario), inputs.weights_of(model, scenario.search, catalog)
     evaluate, site = inputs.evaluator(slo, catalog), inputs.site_of(scenario)
-    api = inputs.api_of(scenario, model, shape)
+    api, risk = inputs.api_of(scenario, model, shape), inputs.risk_of(scenario, model)
     supplies = inputs.supplies_of(scenario.search, scenario.prices, catalog)
     with _working("enumerating"):
         space = build(model, supplies, inputs.choices_of(weights, scenario.search, catalog))
     try:
         with _working(f"searching {len(space.candidates):,} configurations"):
-            found = search(space, shape, slo, evaluate, site)
+            found = search(space, shape, slo, evaluate, site, risk)
     except NoPlanError as error:
         lacking = _infeasible(error, scenario, api)
-        _deliver(lacking, partial(show_infeasible, error, api), output, folder)
+        _deliver(lacking, partial(show_infeasible, error, api, scenario.confidence), output, folder)
         raise
     found = _dated(found, inputs.instant(scenario.prices, catalog))
     swings = ()
     if sensitivity or output.page() is not None:
         with _working("moving assumptions"):
-            swings = tornado(found, Case(space=space, shape=shape, evaluate=evaluate), slo)
+            case = Case(space=space, shape=shape, evaluate=risk.strict(evaluate))
+            swings = tornado(found, case, slo)
     today = None if current is None else _against(current, model, scenario, found)
     answer = _answer(found, scenario, weights, api, swings) | {"comparison": today}
     _draw(answer, shape, current, output)
@@ -195,6 +200,7 @@ def _answer(
 ASSUMPTIONS = (
     "latencies hold at the busiest minute's rate, energy over the whole span",
     "requests spread evenly over replicas; no preemption; closed form, not a simulation",
+    "errors of all latencies move together, as those of measurements that no fit had seen",
     "rent is paid for the whole span, and holds the power; energy is at the facility's meter",
 )
 

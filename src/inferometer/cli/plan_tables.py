@@ -21,10 +21,18 @@ HOUR, DAY = 3600, 86400
 MILLION = 1e6
 
 
-def show_infeasible(error: NoPlanError, api: Sequence[ApiCost]) -> None:
+def show_infeasible(
+    error: NoPlanError, api: Sequence[ApiCost], confidence: float | None = None
+) -> None:
     """Print the nearest deployment, what would have to give, and what an API charges."""
+    title = "Infeasible. The nearest deployment:"
+    if confidence is not None:
+        title = (
+            f"Infeasible with a probability of {confidence:.0%}. The nearest deployment, as slow "
+            "as it may turn out with that probability:"
+        )
     if error.nearest is not None:
-        show_rows("Infeasible. The nearest deployment:", [_row(error.nearest)])
+        show_rows(title, [_row(error.nearest)])
     show_rows("What would have to give", [{"change": text} for text in error.relax])
     show_rows("Ruled out", [{"reason": k, "configurations": n} for k, n in error.counts.items()])
     show_rows("The same traffic from an API", [_api_row(offer) for offer in api[:5]])
@@ -38,6 +46,8 @@ def show_plan(answer: Mapping[str, Any]) -> None:
     today: Comparison | None = answer["comparison"]
     swings: Sequence[Swing] = answer["sensitivity"]
     goal = f"Cheapest plan for {found.slo}" if found.slo.terms else UNAIMED
+    if found.confidence is not None:
+        goal = f"{goal}, with a probability of {found.confidence:.0%}"
     show_rows(goal, [_row(found.best)])
     show_rows("Why", [{"": text} for text in found.why])
     _show_alternatives(found)
@@ -96,6 +106,7 @@ def _row(option: Option) -> dict[str, Any]:
         "TPOT p99 ms": outcome.tpot.p99 * 1e3,
         "tok/s/user": option.speed,
         "load": outcome.utilisation,
+        "P(SLO)": option.probability,
         "J/tok out": option.energy_per_output,
         "limited by": outcome.binding,
     }

@@ -1,6 +1,6 @@
 """`inferometer predict`: what one stated deployment does under a workload, and what it costs."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from inferometer.cli.result import show_json, show_rows
 from inferometer.outcome import Latency
 from inferometer.plan.anatomy import Anatomy, StepParts, anatomy
 from inferometer.plan.option import Option, stated
+from inferometer.plan.risk import intervals, probabilities
 
 
 def predict(
@@ -33,23 +34,32 @@ def predict(
     scenario = scenario_of(file, question or Question())
     spec = deployment_spec(scenario, deployment or Stated())
     catalog = inputs.overlay_of(scenario)
-    built = inputs.deployment_of(inputs.model_of(scenario), spec, catalog)
+    model = inputs.model_of(scenario)
+    built = inputs.deployment_of(model, spec, catalog)
     slo, shape = inputs.slo_of(scenario), inputs.shape_of_scenario(scenario)
-    prediction = inputs.evaluator(slo, catalog)(one(built), shape)
+    evaluate, doubts = inputs.evaluator(slo, catalog), inputs.risk_of(scenario, model).doubts
+    prediction = evaluate(one(built), shape)
     inputs.require_fit(built, prediction)
     inputs.require_carried(built, prediction)
     price = inputs.price_of(built.accelerator.key, scenario.prices, catalog)
     option = stated(built, price, prediction, slo, inputs.site_of(scenario))
+    sure = probabilities((built,), shape, slo, evaluate, doubts)
+    option = replace(option, probability=float(sure[0]))
+    around = intervals(option.outcome, doubts[built.accelerator.key])
     inside = anatomy(built, shape, efficiencies(catalog))
     if format == "json":
         answer = {
             "option": option,
+            "intervals_80": [interval._asdict() for interval in around],
             "anatomy": inside,
             "sources": inputs.sources_of(option, catalog),
         }
         show_json(answer | {"scenario": scenario})
     else:
         _tables(option)
+        show_rows("80 % of measurements lie within, as far as held-out ones tell", [
+            interval._asdict() for interval in around
+        ])  # fmt: skip
         _inside(inside)
 
 
@@ -89,6 +99,7 @@ def _tables(option: Option) -> None:
         "$/Mtok, whole rent": "unpriced" if priced is None else priced * 1e6,
         "limited by": outcome.binding,
         "tightest target": option.tightest or "none",
+        "probability that the SLO holds": option.probability,
     }
     show_rows("Outcome", [{"quantity": name, "value": value} for name, value in rows.items()])
 

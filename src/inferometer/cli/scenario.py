@@ -144,6 +144,8 @@ class Scenario:
         workload: Specification of a synthetic workload.
         slo: Targets such as "ttft p99 <= 2 s" or "goodput >= 0.99".
         headroom: Share of every limit, and of the capacity, to leave free.
+        confidence: Probability with which the SLO must hold, given how far predictions were off;
+            without it the SLO must hold as predicted.
         search: What may be chosen.
         prices: Which prices count.
         deployment: The deployment to predict or explain.
@@ -158,6 +160,7 @@ class Scenario:
     workload: WorkloadSpec | None = None
     slo: tuple[str, ...] = ()
     headroom: Fraction = 0.0
+    confidence: Fraction | None = None
     search: SearchSpec = dataclasses.field(default_factory=SearchSpec)
     prices: PriceSpec = dataclasses.field(default_factory=PriceSpec)
     deployment: DeploymentSpec | None = None

@@ -38,6 +38,8 @@ class Option:
         bill: Money, energy and carbon over the workload's span, per class of token on both bases.
         energy_per_output: Energy at the facility's meter per output token.
         carbon_per_output: Emissions of that energy per output token; None if the grid is unknown.
+        probability: Probability that it keeps the SLO, given how far predictions were off; None
+            where that was not asked.
     """
 
     deployment: Deployment
@@ -50,6 +52,7 @@ class Option:
     bill: Bill
     energy_per_output: JoulesPerToken
     carbon_per_output: GramsPerToken | None
+    probability: Fraction | None = None
 
     @property
     def by_allocation(self) -> float | None:

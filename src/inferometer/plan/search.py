@@ -17,7 +17,9 @@ from inferometer.plan.pareto import front
 from inferometer.plan.prune import check, reasons
 from inferometer.plan.ranking import cost, ranking
 from inferometer.plan.replicas import Evaluate, Sizing, excess, size, with_replicas
+from inferometer.plan.risk import Risk, likely, probabilities
 from inferometer.plan.space import Space
+from inferometer.units import Fraction
 from inferometer.workload.shape import Shape
 from inferometer.workload.slo import Slo
 
@@ -46,6 +48,7 @@ class Plan:
         excluded: Infeasible ones by reason; with `feasible` they add up to `enumerated`.
         evaluations: Predictions made, replica counts included.
         unpriced: Accelerators that were left out for want of a price.
+        confidence: Probability with which the SLO had to hold; None: as predicted.
         why: Sentences on what limits the best one and what the next ones lack.
     """
 
@@ -59,6 +62,7 @@ class Plan:
     excluded: dict[str, int]
     evaluations: int
     unpriced: tuple[str, ...]
+    confidence: Fraction | None = None
     why: tuple[str, ...] = ()
 
     @property
@@ -72,7 +76,14 @@ def _within(cost: float | None, limit: float | None) -> bool:
     return cost is None or limit is None or cost <= limit
 
 
-def search(space: Space, shape: Shape, slo: Slo, evaluate: Evaluate, site: Tariff = RENTED) -> Plan:
+def search(
+    space: Space,
+    shape: Shape,
+    slo: Slo,
+    evaluate: Evaluate,
+    site: Tariff = RENTED,
+    risk: Risk | None = None,
+) -> Plan:
     """Return the cheapest deployment of `space` that serves `shape` within `slo`.
 
     Ties go to fewer accelerators, then to more headroom under the tightest target, then to more
@@ -84,39 +95,60 @@ def search(space: Space, shape: Shape, slo: Slo, evaluate: Evaluate, site: Tarif
         slo: The targets.
         evaluate: What predicts.
         site: Building and grid, for energy and carbon of the options shown.
+        risk: Error of the predictions; with a confidence, what serves must serve with it.
 
     Raises:
         NoPlanError: nothing does; it carries the nearest deployment and what would have to give.
     """
     if not len(space.candidates):
         raise NoPlanError("no configuration can be built", counts=space.excluded)
-    sizing = size(space.candidates, space.most_replicas, shape, slo, evaluate)
+    strict = evaluate if risk is None else risk.strict(evaluate)
+    sizing = size(space.candidates, space.most_replicas, shape, slo, strict)
     missed = sizing.ratios[:, sizing.loaded & (sizing.replicas == 0)]
     counts = space.excluded | reasons(sizing, missed, slo)
     rows = np.flatnonzero(sizing.replicas > 0)
     check(space.enumerated, counts, len(rows))
     if not len(rows):
-        raise nearest(space, sizing, shape, slo, evaluate, counts)
+        raise nearest(space, sizing, shape, slo, strict, counts)
     sized = replace(space, candidates=_sized(space, sizing, rows))
     prediction = evaluate(sized.candidates, shape)
     order = ranking(sized, prediction, slo)
     chosen = _best_of_each(sized, order)
     ends = order[front(_objectives(sized, prediction)[order])]
     curves = _curves(sized, prediction, order)
-    options = tuple(option(int(row), sized, prediction, slo, site) for row in chosen)
+    shown = {
+        int(row): option(int(row), sized, prediction, slo, site)
+        for row in dict.fromkeys((*chosen.tolist(), *ends.tolist(), *curves.tolist()))
+    }
+    if risk is not None:
+        shown = _doubted(shown, shape, slo, evaluate, risk)
+    options = tuple(shown[int(row)] for row in chosen)
     return Plan(
         slo=slo,
         best=options[0],
         alternatives=options,
-        front=tuple(option(int(row), sized, prediction, slo, site) for row in ends),
-        curves=tuple(option(int(row), sized, prediction, slo, site) for row in curves),
+        front=tuple(shown[int(row)] for row in ends),
+        curves=tuple(shown[int(row)] for row in curves),
         enumerated=space.enumerated,
         feasible=len(rows),
         excluded=counts,
         evaluations=sizing.evaluations + len(rows),
         unpriced=space.unpriced,
-        why=_why(sized.take(chosen[:1]), options, shape, slo, evaluate),
+        confidence=None if risk is None else risk.confidence,
+        why=_why(sized.take(chosen[:1]), options, shape, slo, strict, risk),
     )
+
+
+def _doubted(
+    shown: dict[int, Option], shape: Shape, slo: Slo, evaluate: Evaluate, risk: Risk
+) -> dict[int, Option]:
+    """Return the options with the probability that they keep the SLO."""
+    deployments = [option.deployment for option in shown.values()]
+    found = probabilities(deployments, shape, slo, evaluate, risk.doubts)
+    return {
+        row: replace(option, probability=float(share))
+        for (row, option), share in zip(shown.items(), found, strict=True)
+    }
 
 
 def _sized(space: Space, sizing: Sizing, rows: Ints) -> Candidates:
@@ -143,7 +175,12 @@ def _curves(space: Space, prediction: Prediction, order: Ints) -> Ints:
 
 
 def _why(
-    best: Space, options: tuple[Option, ...], shape: Shape, slo: Slo, evaluate: Evaluate
+    best: Space,
+    options: tuple[Option, ...],
+    shape: Shape,
+    slo: Slo,
+    evaluate: Evaluate,
+    risk: Risk | None,
 ) -> tuple[str, ...]:
     first = options[0]
     lines = [f"capacity is limited by {first.outcome.binding}"]
@@ -151,8 +188,13 @@ def _why(
         lines.append(
             f"{first.tightest} has {first.headroom:.0%} headroom, the least of all targets"
         )
+    if risk is not None and first.probability is not None:
+        lines.append(likely(first.probability, slo, risk.doubts[first.deployment.accelerator.key]))
     if first.deployment.replicas > 1:
-        lines.append(_one_fewer(best, shape, slo, evaluate))
+        sure = (
+            "" if risk is None or risk.confidence is None else f"to be {risk.confidence:.0%} sure, "
+        )
+        lines.append(sure + _one_fewer(best, shape, slo, evaluate))
     lines += [*_price(first, options[1:]), *(_lacks(first, other) for other in options[1:3])]
     return tuple(lines)
 

@@ -130,6 +130,7 @@ def operation(answer: Answer) -> Table:
         ("running sequences per replica", number(outcome.batch)),
         ("KV cache in use", share(outcome.kv_fraction)),
         ("goodput", f"{number(outcome.goodput)} requests/s"),
+        ("probability that it keeps the SLO", _probability(best.probability)),
         ("power of the accelerators, mean", f"{number(outcome.power)} W"),
         ("energy per output token", f"{number(best.energy_per_output)} J at the facility's meter"),
         ("carbon per output token", _grams(carbon)),
@@ -141,6 +142,10 @@ def operation(answer: Answer) -> Table:
     return table("How it runs", ("quantity", "value"), rows)
 
 
+def _probability(value: float | None) -> str:
+    return "not asked" if value is None else share(value)
+
+
 def _grams(carbon: float | None) -> str:
     return "not known: no grid named" if carbon is None else f"{number(carbon * 1e3)} mg CO2e"
 
@@ -150,8 +155,8 @@ def alternatives(answer: Answer) -> Table:
     base = answer.plan.best.cost
     columns = (
         "accelerator", "replicas x layout", "formats", "engine", "USD/h", "vs. plan", "USD/Mtok",
-        "tok/s per user", "load", "J per output tok", "limited by", "USD/h each", "provider",
-        "quoted",
+        "tok/s per user", "load", "P(SLO)", "J per output tok", "limited by", "USD/h each",
+        "provider", "quoted",
     )  # fmt: skip
     rows = [_alternative(option, base) for option in answer.plan.near]
     far = len(answer.plan.alternatives) - len(rows)
@@ -172,6 +177,7 @@ def _alternative(option: Option, base: float | None) -> tuple[str, ...]:
         number(_scaled(blended, MILLION)),
         number(option.speed),
         share(option.outcome.utilisation),
+        _probability(option.probability),
         number(option.energy_per_output),
         option.outcome.binding,
         "unpriced" if each is None else number(each.price * HOUR),
