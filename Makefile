@@ -6,7 +6,7 @@ STAMP := .venv/.stamp
 DEMO := examples/diurnal_chat.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs docs-check soak bench wheel-size
+.PHONY: help setup demo test lint docs claims docs-check soak bench wheel-size
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -33,6 +33,9 @@ docs: $(STAMP)  ## Write the generated pages again
 	$(BIN)/python docs/formulas.py
 	$(BIN)/python docs/commands.py
 	$(BIN)/python docs/readme.py
+
+claims: $(STAMP)  ## Run every published claim and write docs/claims.md (about a minute)
+	$(BIN)/python docs/claims.py
 
 docs-check: $(STAMP)  ## Fail if a generated page is stale
 	$(BIN)/python docs/formulas.py --check

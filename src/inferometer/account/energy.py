@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from inferometer.errors import ScenarioError
 from inferometer.outcome import Outcome
-from inferometer.units import Joules, Watts
+from inferometer.units import Joules, PerSecond, Watts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,3 +49,14 @@ def facility_energy(
     own = outcome.energy.total
     host = accelerators * host_power * outcome.span
     return FacilityEnergy(accelerators=own, host=host, building=(pue - 1) * (own + host))
+
+
+def mean_power(energy: Joules, requests: PerSecond) -> Watts:
+    """Return the mean draw of so many requests per second of so much energy each, W.
+
+    Raises:
+        ScenarioError: a negative or infinite energy or rate.
+    """
+    if not (0 <= energy < math.inf and 0 <= requests < math.inf):
+        raise ScenarioError(f"{energy} J at {requests} requests/s is no draw")
+    return energy * requests
