@@ -1,5 +1,6 @@
 """`inferometer meter`: what fills the ledger or works on it, beside the gateway."""
 
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -8,11 +9,13 @@ from cyclopts import App
 from inferometer.candidates import one
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.cli import inputs
-from inferometer.cli.costs import instant, usd
+from inferometer.cli.costs import FOREVER, instant, usd
 from inferometer.cli.options import Format, Question, Stated, deployment_spec, scenario_of
 from inferometer.cli.result import show_json, show_rows
 from inferometer.errors import LedgerError
 from inferometer.meter.chargeback import Replica, attribute
+from inferometer.meter.focus import Account, rows, unpriced
+from inferometer.meter.focus_file import write
 from inferometer.meter.store.sqlite import SqliteLedger, connect
 from inferometer.meter.work_table import work_table
 from inferometer.perf.power import idle_power
@@ -86,3 +89,36 @@ def _rate(usd_per_hour: float) -> float:
             f"usd_per_hour is {usd_per_hour}; a finite amount of at least 0 is wanted"
         )
     return usd_per_hour / 3600
+
+
+@app.command
+def focus(
+    ledger: Path,
+    out: Path,
+    /,
+    *,
+    version: str = "1.2",
+    since: str = "",
+    until: str = "",
+    account: str = "inferometer",
+    issuer: str = "internal",
+) -> None:
+    """Write costs as FOCUS rows: CSV, or Parquet by the suffix.
+
+    Attempts without a price are left out, and counted on stderr.
+
+    Args:
+        ledger: The ledger, a SQLite file.
+        out: File to write, .csv or .parquet.
+        version: Version of the specification, 1.2 or 1.4.
+        since: First day or instant (UTC).
+        until: End, exclusive.
+        account: Billing account.
+        issuer: Who issues the bill for replicas of our own.
+    """
+    first, last = instant(since, "since", 0), instant(until, "until", FOREVER)
+    with closing(connect(ledger, read_only=True)) as database:
+        lines = rows(database, first, last, Account(id=account, issuer=issuer), version)
+        count = write(lines, out, version)
+        missing = unpriced(database, first, last)
+    sys.stderr.write(f"{out}: {count} rows; {missing} attempts have no price and are not in it\n")
