@@ -16,6 +16,7 @@ from inferometer.catalog.names import resolve
 from inferometer.catalog.number_format import NumberFormat
 from inferometer.catalog.ownership import Colocation, Depreciation, OwnerHabits, Server
 from inferometer.catalog.terms import Commitment, Egress, Operations, Trend
+from inferometer.catalog.trade_names import accelerator_named
 
 
 @functools.cache
@@ -104,12 +105,12 @@ def operations(overlay: Path | None = None) -> Operations:
 
 
 def accelerator(name: str, overlay: Path | None = None) -> Accelerator:
-    """Return the accelerator of that name, in any spelling.
+    """Return the accelerator of that name, in any spelling, as drivers print it included.
 
     Raises:
         CatalogError: there is none; the message lists the nearest names.
     """
-    return resolve(accelerators(overlay), name, kind="accelerator")
+    return accelerator_named(accelerators(overlay), name)
 
 
 def node(name: str, overlay: Path | None = None) -> Node:
