@@ -19,11 +19,19 @@ from inferometer.cli.app import run
 from inferometer.meter.chargeback import HOUR_NS, attribute
 from inferometer.meter.focus import cell
 from inferometer.meter.focus_file import COLUMNS
+from inferometer.meter.record import Attempt
 from inferometer.meter.store.sqlite import SqliteLedger, connect
 
-API = list(attempts(60))
+
+def sold(row: Attempt) -> Attempt:
+    """Tokens of a class that was not used cost nothing."""
+    none = None if row.nanos is None else 0
+    return row._replace(nano_cache_write_5m=none, nano_cache_write_1h=none)
+
+
+API = [sold(row) for row in attempts(60)]
 OWN = [flight(900 + n, 60 * n, 0.5, 20)._replace(**amounts(None)) for n in range(20)]
-HOSTILE = attempt(2000, tenant='=cmd("x")', model="a\r\nb\u202e", feature="@sum")
+HOSTILE = sold(attempt(2000, tenant='=cmd("x")', model="a\r\nb\u202e", feature="@sum"))
 BILL = sum(row.nanos or 0 for row in (*API, HOSTILE)) + 8 * 10**9
 
 

@@ -11,11 +11,15 @@ from inferometer.catalog.efficiency import efficiencies
 from inferometer.cli import inputs
 from inferometer.cli.costs import FOREVER, instant, usd
 from inferometer.cli.options import Format, Question, Stated, deployment_spec, scenario_of
-from inferometer.cli.result import show_json, show_rows
+from inferometer.cli.result import plain, show_json, show_rows
 from inferometer.errors import LedgerError
 from inferometer.meter.chargeback import Replica, attribute
 from inferometer.meter.focus import Account, rows, unpriced
 from inferometer.meter.focus_file import write
+from inferometer.meter.importing.files import import_file
+from inferometer.meter.price_list import listed
+from inferometer.meter.price_overrides import overrides
+from inferometer.meter.prices import PriceTable
 from inferometer.meter.store.sqlite import SqliteLedger, connect
 from inferometer.meter.work_table import work_table
 from inferometer.perf.power import idle_power
@@ -122,3 +126,39 @@ def focus(
         count = write(lines, out, version)
         missing = unpriced(database, first, last)
     sys.stderr.write(f"{out}: {count} rows; {missing} attempts have no price and are not in it\n")
+
+
+@app.command(name="import")
+def import_(
+    ledger: Path,
+    files: tuple[Path, ...],
+    /,
+    *,
+    log: str = "auto",
+    prices: Path | None = None,
+    format: Format = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Read other tools' logs into the ledger; a second time changes nothing.
+
+    LiteLLM_SpendLogs and Langfuse observations (JSON, JSON lines or CSV) and OpenTelemetry GenAI
+    spans (OTLP/JSON), also gzip. Amounts that a log holds are kept; rows without are priced by the
+    price list, and stay unpriced where it knows none.
+
+    Args:
+        ledger: The ledger, a SQLite file; made if it is not there.
+        files: Logs.
+        log: litellm, langfuse or otel; auto tells it by the fields.
+        prices: TOML file of own price rows, before the list.
+        format: A table for people, or JSON.
+    """
+    table = PriceTable(*([overrides(prices)] if prices else []), listed)
+    if not files:
+        raise LedgerError("name at least one log file")
+    with closing(SqliteLedger(ledger)) as store:
+        found = [import_file(file, store, log=log, table=table) for file in files]
+        store.remember(table.rows())
+    rows = [{"file": file.name, **plain(one)} for file, one in zip(files, found, strict=True)]
+    if format == "json":
+        show_json({"imported": rows})
+    else:
+        show_rows("Imported", rows)
