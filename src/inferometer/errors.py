@@ -8,6 +8,7 @@
     ├── WorkloadError         a trace or a workload specification is wrong
     ├── ScenarioError         a scenario, option or combination of options is wrong
     ├── LedgerError           accounts do not add up, or cannot be kept
+    ├── GatewayError          a gateway's configuration is wrong, or it cannot start
     └── InfeasibleError       the question is sound, but nothing in the search space answers it
 
 The command line maps `InfeasibleError` to exit code 3 and every other one to exit code 2.
@@ -36,6 +37,10 @@ class ScenarioError(InferometerError):
 
 class LedgerError(InferometerError):
     """Accounts do not add up, or cannot be kept."""
+
+
+class GatewayError(InferometerError):
+    """A gateway's configuration is wrong, or it cannot start."""
 
 
 class InfeasibleError(InferometerError):

@@ -23,6 +23,7 @@ app.command("inferometer.cli.validate:validate", name="validate")
 app.command("inferometer.cli.calibrate:calibrate", name="calibrate")
 app.command("inferometer.cli.costs:costs", name="costs")
 app.command("inferometer.cli.meter:app", name="meter")
+app.command("inferometer.cli.gateway:app", name="gateway")
 
 OK, FAILED, BAD_INPUT, INFEASIBLE, INTERRUPTED = 0, 1, 2, 3, 130
 

@@ -1,0 +1,90 @@
+"""`inferometer gateway`: serve, check a configuration, make a key."""
+
+import dataclasses
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+from cyclopts import App, Parameter
+
+from inferometer.errors import GatewayError
+
+Format = Literal["table", "json"]
+
+if TYPE_CHECKING:
+    from inferometer.meter.config import Settings
+
+app = App(
+    name="gateway",
+    help="Serve as a reverse proxy that meters, attributes and limits what it forwards.",
+)
+
+
+@app.default
+def gateway(
+    *,
+    config: Path,
+    check: bool = False,
+    worker: Annotated[int | None, Parameter(show=False)] = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+
+    Args:
+        config: TOML file; docs/gateway.md describes it.
+        check: Only read the file and say what is wrong with it.
+        worker: Number of this process among several; set by the parent.
+    """
+    from inferometer.meter.config import load
+    from inferometer.meter.gateway.process import run
+    from inferometer.meter.gateway.workers import supervise
+    from inferometer.meter.gateway.world import build
+
+    found = load(config)
+    if check:
+        build(found)
+        sys.stderr.write(f"{config}: {len(found.models)} models, {len(found.key)} keys\n")
+        return
+    logging.basicConfig(
+        stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level="INFO"
+    )
+    if found.gateway.workers > 1 and worker is None:
+        if supervise(config, found.gateway.workers):
+            raise GatewayError("a worker ended with an error; its message is above")
+        return
+    if worker:
+        found = dataclasses.replace(found, gateway=_control_of(found.gateway, worker))
+    run(found, config, _say)
+
+
+@app.command
+def key(*, config: Path, format: Format = "table") -> None:  # noqa: A002
+    """Make an API key: shown once, kept nowhere; only its hash goes into the configuration.
+
+    Args:
+        config: The gateway's TOML file, for the secret that the hash is keyed with.
+        format: "table" or "json".
+    """
+    from inferometer.meter.config import SHORTEST_SECRET, load, secret
+    from inferometer.meter.gateway.keys import mint
+
+    value = secret(load(config).gateway.secret, "gateway.secret", shortest=SHORTEST_SECRET)
+    token, hashed = mint(value.encode())
+    if format == "json":
+        sys.stdout.write(msgspec.json.encode({"token": token, "hash": hashed}).decode() + "\n")
+    else:
+        sys.stdout.write(f"token  {token}\nhash   {hashed}\n")
+
+
+def _control_of(settings: "Settings", worker: int) -> "Settings":
+    """Return settings with a control listener of the worker's own."""
+    from inferometer.meter.addresses import endpoint
+
+    host, port = endpoint(settings.control)
+    return dataclasses.replace(settings, control=f"{host}:{port + worker if port else 0}")
+
+
+def _say(port: int, control: int) -> None:
+    sys.stderr.write(f"gateway: listening on port {port}, control on port {control}\n")
+    sys.stderr.flush()

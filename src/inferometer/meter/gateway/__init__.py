@@ -1,0 +1,1 @@
+"""The data plane: a reverse proxy that records what it forwards."""

@@ -1,0 +1,152 @@
+"""What an upstream's answer says about itself: usage, served model, timings, an error.
+
+Everything is read once, when the answer is whole; what is missing is estimated and flagged.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from inferometer.meter import usage
+from inferometer.meter.gateway.routes import Route
+from inferometer.meter.gateway.tap import Tap, json_of
+from inferometer.meter.usage import Usage
+
+LARGEST_WHOLE = 1 << 20
+"""A longer answer that is no stream is passed on as it comes; only its ends are kept."""
+_NS = 1_000_000
+_REPORT = re.compile(rb'"usage"\s*:\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})')
+
+
+@dataclass(frozen=True, slots=True)
+class _Inner:
+    usage: Any = None
+    model: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """The few fields of an answer or event that are read; the rest is skipped, not built."""
+
+    usage: Any = None
+    model: Any = None
+    timings: Any = None
+    error: Any = None
+    type: Any = None
+    response: _Inner | None = None
+    message: _Inner | None = None
+
+
+_DECODE = msgspec.json.Decoder(_Report).decode
+_NOTHING = _Report()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What an answer used.
+
+    Attributes:
+        usage: Token counts and how they are known.
+        model: Model that answered, as the upstream names it; "" if it does not say.
+        prefill_ns: Time of the prompt as the engine reports it, or None.
+        decode_ns: Time of generation, likewise.
+        failed: Whether the answer is an error in spite of its status.
+    """
+
+    usage: Usage
+    model: str = ""
+    prefill_ns: int | None = None
+    decode_ns: int | None = None
+    failed: bool = False
+
+
+def of_stream(route: Route, tap: Tap, request_bytes: int, *, whole: bool) -> Account:
+    """Return the account of a stream; `whole` says whether it came to its end."""
+    first, last = _report(json_of(tap.first)), _report(json_of(tap.last))
+    found = usage.read(route.family, usage.merged(_fields(first), _fields(last)))
+    if found is None:
+        found = usage.estimated(request_bytes, tap.events, 0)
+    elif not whole:
+        found = _cut_short(found, tap.events)
+    return _account(
+        last, found, failed=_ends_in_error(tap.tail), model=_model(last) or _model(first)
+    )
+
+
+def of_json(route: Route, body: bytes, request_bytes: int, size: int) -> Account:
+    """Return the account of an answer that is no stream, or of its ends if it was too long."""
+    report = _report(body)
+    found = usage.read(route.family, _fields(report))
+    if found is None and size > len(body):
+        reports = _REPORT.findall(body)
+        found = usage.read(route.family, _loose(reports[-1]) if reports else None)
+    if found is None:
+        answer = 0 if route.name == "embeddings" else size
+        found = usage.estimated(request_bytes, 0, answer)
+    return _account(report, found, failed=report.error is not None, model=_model(report))
+
+
+def _cut_short(found: Usage, events: int) -> Usage:
+    """Return a cumulative report, raised to the events that were seen if it is older than they."""
+    meters = found.meters
+    output = max(meters.output, events - meters.reasoning)
+    counts = {name: getattr(meters, name) for name in meters.__dataclass_fields__}
+    return Usage(usage.Meters(**{**counts, "output": output}), "cumulative")
+
+
+def _report(text: bytes) -> _Report:
+    if not text:
+        return _NOTHING
+    try:
+        return _DECODE(text)
+    except (msgspec.DecodeError, RecursionError):
+        return _NOTHING
+
+
+def _loose(text: bytes) -> object:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
+
+
+def _fields(report: _Report) -> object:
+    for holder in (report, report.response, report.message):
+        if holder is not None and isinstance(holder.usage, Mapping):
+            return holder.usage
+    return None
+
+
+def _model(report: _Report) -> str:
+    for holder in (report, report.response, report.message):
+        if holder is not None and isinstance(holder.model, str) and holder.model.isprintable():
+            return holder.model[:256]
+    return ""
+
+
+def _account(report: _Report, found: Usage, *, failed: bool, model: str) -> Account:
+    timings = report.timings if isinstance(report.timings, Mapping) else {}
+    return Account(
+        found,
+        model,
+        _nanoseconds(timings.get("prompt_ms")),
+        _nanoseconds(timings.get("predicted_ms")),
+        failed,
+    )
+
+
+def _nanoseconds(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
+        return None
+    return round(value * _NS)
+
+
+def _ends_in_error(tail: bytes) -> bool:
+    """Return whether the last events hold an error object."""
+    if b'"error"' not in tail:
+        return False
+    lines = [line for line in tail.splitlines() if line.startswith(b"data:")]
+    return any(_report(json_of(line)).error is not None for line in lines)

@@ -1,0 +1,168 @@
+"""What all requests of a process share, and what happens to a request at its two ends."""
+
+import asyncio
+import itertools
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Protocol
+
+from inferometer.errors import LedgerError
+from inferometer.meter.budget import Budgets
+from inferometer.meter.config import Config, Settings
+from inferometer.meter.gateway.answer import Account
+from inferometer.meter.gateway.attempt import Sent
+from inferometer.meter.gateway.exchange import Exchange
+from inferometer.meter.gateway.keys import Ring
+from inferometer.meter.gateway.measures import Measures
+from inferometer.meter.gateway.rates import Gate, leave
+from inferometer.meter.gateway.reading import Call
+from inferometer.meter.gateway.servers import POLICIES, Server
+from inferometer.meter.gateway.ticket import Ticket
+from inferometer.meter.gateway.waiting import Queue
+from inferometer.meter.record import Attempt, Outcome
+
+Tokens = tuple[int, int, int, int, int, int]
+
+
+class Journal(Protocol):
+    """Where rows go: `spool.Spool`, or a list in tests."""
+
+    def begin(self, row: Attempt) -> None:
+        """Note an attempt that is about to be sent."""
+        ...
+
+    def append(self, row: Attempt) -> None:
+        """Record an attempt so that a crash of the process cannot lose it."""
+        ...
+
+    def when_told(self, tell: Callable[[], None]) -> None:
+        """Call `tell` as soon as what was appended is as durable as configured."""
+        ...
+
+
+class Pricing(Protocol):
+    """Prices, looked up in memory."""
+
+    def price(self, row: Attempt, own: str) -> Attempt:
+        """Return the row with its amounts, or as it is; `own` is the upstream's model name."""
+        ...
+
+    def bound(self, provider: str, model: str, inputs: int, outputs: int) -> int | None:
+        """Return the most that so many tokens can cost in nano-dollars; None if unpriced."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a configuration file stands for; replaced whole by a reload."""
+
+    config: Config
+    secret: bytes
+    ring: Ring
+    servers: Mapping[str, Server]
+    by_model: Mapping[tuple[str, str], tuple[Server, ...]]
+    tenant_gates: Mapping[str, Gate]
+    key_gates: Mapping[str, Gate]
+    salts: Mapping[str, bytes]
+
+
+@dataclass(slots=True)
+class Core:
+    """State of one gateway process."""
+
+    world: World
+    ledger: Journal
+    prices: Pricing
+    budgets: Budgets
+    measures: Measures
+    queue: Queue
+    live: set[Exchange] = field(default_factory=set)
+    drains: int = 0
+    draining: bool = False
+    ledger_failed: bool = False
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _ids: "itertools.count[int]" = field(default_factory=itertools.count)
+    _process: str = field(default_factory=lambda: secrets.token_hex(4))
+
+    @property
+    def settings(self) -> Settings:
+        """Settings now in force."""
+        return self.world.config.gateway
+
+    def fresh_id(self) -> str:
+        """Return a request id: ordered by time, unique over processes."""
+        return f"{time.time_ns() // 1_000_000:012x}-{self._process}-{next(self._ids):x}"
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine on its own and keep it from being collected."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def choose(self, ticket: Ticket, tried: list[Server]) -> tuple[bool, Server | None]:
+        """Return whether an upstream is well, and the best of those that are free too."""
+        call = ticket.call
+        servers = self.world.by_model[call.model, call.route.name]
+        now = monotonic()
+        well = [each for each in servers if each.well(now) and each not in tried]
+        free = [each for each in well if each.free()]
+        if len(free) < 2:
+            return bool(well), free[0] if free else None
+        policy = POLICIES[self.world.config.routing.get(call.model, "least_loaded")]
+        return True, policy(free, ticket.prefix, lambda server: self.bound(call, server))[0]
+
+    def bound(self, call: Call, server: Server) -> int | None:
+        """Return the most that a request can cost at an upstream.
+
+        A token is at least a byte, so a body has no more tokens than bytes. An output without a
+        limit is taken as `reserve_output_tokens`: give one where a budget must hold to the cent.
+        """
+        upstream = server.pool.upstream
+        outputs = call.max_output or self.settings.reserve_output_tokens
+        return self.prices.bound(upstream.provider, upstream.models[call.model], call.size, outputs)
+
+    def begin(self, row: Attempt) -> None:
+        """Note an attempt; without a note a crash would leave it out, so a failure is counted."""
+        try:
+            self.ledger.begin(row)
+        except LedgerError:
+            self.measures.ledger_error()
+
+    def book(self, ticket: Ticket, sent: Sent, account: Account, outcome: Outcome) -> None:
+        """Record an attempt, priced, and remember what it used."""
+        own = sent.server.pool.upstream.models[ticket.call.model]
+        row = self.prices.price(sent.row(ticket, account, outcome), own)
+        try:
+            self.ledger.append(row)
+            self.ledger_failed = False
+        except LedgerError:
+            self.ledger_failed = True
+            self.measures.ledger_error()
+        ticket.cost += row.nanos or 0
+        ticket.used_tokens += sum(row.tokens)
+        self.measures.attempt(row)
+
+    def finished(self, exchange: Exchange) -> None:
+        """Settle what a request took, and let the next one that waits have its place."""
+        ticket = exchange.ticket
+        self.live.discard(exchange)
+        if exchange.drains:
+            self.drains -= 1
+        leave(ticket.gates, ticket.tokens, ticket.used_tokens)
+        if ticket.reservation is not None:
+            self.budgets.settle(ticket.reservation, ticket.cost)
+        if self.queue.length and exchange.tried:
+            self._next(exchange.tried[-1])
+
+    def _next(self, server: Server) -> None:
+        """Let one exchange that waits for this server go; any of its models will do."""
+        upstream = server.pool.upstream
+        for model in upstream.models:
+            for route in upstream.routes:
+                waiting = self.queue.first(model, route)
+                if waiting is not None:
+                    waiting.start()
+                    return

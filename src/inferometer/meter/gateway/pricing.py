@@ -1,0 +1,64 @@
+"""Prices as the gateway asks for them: of a row that ended, and the most a request may cost."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from inferometer.meter.config import Upstream
+from inferometer.meter.price_list import listed
+from inferometer.meter.price_overrides import overrides as own_rows
+from inferometer.meter.prices import PriceTable, amounts, priced
+from inferometer.meter.record import Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class TablePricing:
+    """Prices of a compiled table."""
+
+    table: PriceTable
+
+    def price(self, row: Attempt, own: str) -> Attempt:
+        """Return a row with its amounts, or as it is if it has no price.
+
+        It is billed by the name the answer gives; where the list does not have that one, by the
+        upstream's own name `own` of the model that was asked for.
+        """
+        found = priced(row, self.table)
+        if found.nanos is None and own not in {row.served, row.model}:
+            found = priced(row._replace(served=own), self.table)._replace(served=row.served)
+        return found
+
+    def bound(self, provider: str, model: str, inputs: int, outputs: int) -> int | None:
+        """Return the most that so many tokens can cost now in nano-dollars; None if unpriced."""
+        row = self.table.find(provider, model, time.time_ns(), input_tokens=inputs)
+        if row is None:
+            return None
+        most_in, most_out = _dearest(row.picos[:4]), _dearest(row.picos[4:])
+        if most_in is None or most_out is None:
+            return None
+        found = amounts((most_in, 0, 0, 0, most_out, 0), (inputs, 0, 0, 0, outputs, 0))
+        return None if found is None else sum(found) + 1  # rounding never makes it too little
+
+
+def _dearest(picos: Iterable[int | None]) -> int | None:
+    return max((pico for pico in picos if pico is not None), default=None)
+
+
+def table_of(overrides: Path | None) -> PriceTable:
+    """Return a table over the price list, with own rows before it; compiled by `prepare` only.
+
+    Raises:
+        LedgerError: the file of own rows is wrong.
+    """
+    return PriceTable(own_rows(overrides), listed) if overrides else PriceTable(listed)
+
+
+def prepare(table: PriceTable, upstreams: Iterable[Upstream]) -> None:
+    """Compile the prices of all models that are configured."""
+    table.prepare(
+        (upstream.provider, name)
+        for upstream in upstreams
+        for public, own in upstream.models.items()
+        for name in (own, public)
+    )

@@ -1,0 +1,129 @@
+"""One gateway process from its configuration file: ledger, spool, budgets, prices, then serve."""
+
+import asyncio
+import functools
+import gc
+import importlib
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from inferometer.errors import LedgerError
+from inferometer.meter.budget import Account, Budgets, compiled, recovered
+from inferometer.meter.budget_store import BudgetStore
+from inferometer.meter.config import Config, Settings
+from inferometer.meter.gateway.core import Core
+from inferometer.meter.gateway.journal import SpoolJournal
+from inferometer.meter.gateway.measures import Measures
+from inferometer.meter.gateway.pricing import TablePricing, prepare, table_of
+from inferometer.meter.gateway.serve import serve
+from inferometer.meter.gateway.waiting import Queue
+from inferometer.meter.gateway.world import build
+from inferometer.meter.record import Ledger
+from inferometer.meter.spent import spent
+from inferometer.meter.spool import Spool
+from inferometer.meter.store.sqlite import SqliteLedger, connect
+
+LOG = logging.getLogger("inferometer.gateway")
+_YOUNGEST = 50_000
+"""Allocations between collections of the youngest garbage: a request makes no cycles, so the
+default of 700 only costs time."""
+
+
+def run(config: Config, path: Path, started: Callable[[int, int], None]) -> None:
+    """Serve as one process until a signal ends it.
+
+    Args:
+        config: The configuration that `path` holds.
+        path: Its file, for reloads.
+        started: Called with the ports of both listeners once they accept.
+
+    Raises:
+        GatewayError: a secret, certificate or listener is wrong.
+        LedgerError: ledger, spool, budgets or own prices cannot be opened.
+    """
+    settings = config.gateway
+    world = build(config)
+    table = table_of(Path(settings.prices) if settings.prices else None)
+    prepare(table, config.upstream)
+    ledger = open_ledger(settings)
+    if isinstance(ledger, SqliteLedger):
+        ledger.remember(table.rows())
+    spool = Spool(_beside(settings, ".spool"), ledger, window_s=settings.window_ms / 1000)
+    store = BudgetStore(_beside(settings, ".budgets"), str(os.getpid()))
+    if isinstance(ledger, SqliteLedger):
+        _recover(config, store, ledger.path)
+    measures = Measures()
+    core = Core(
+        world=world,
+        ledger=SpoolJournal(spool, settings.durability == "strict"),
+        prices=TablePricing(table),
+        budgets=Budgets(
+            compiled(config.budget),
+            store,
+            settings.reservation_ttl,
+            functools.partial(_warn, measures),
+        ),
+        measures=measures,
+        queue=Queue(settings.queue),
+    )
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNGEST, 20, 100)
+    try:
+        _run_loop(serve(core, path, started))
+    finally:
+        spool.close()
+        store.close()
+        ledger.close()
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """Return the ledger that the configuration names: a SQLite file, or a PostgreSQL address.
+
+    Raises:
+        LedgerError: it cannot be opened.
+    """
+    if settings.ledger.startswith(("postgres://", "postgresql://")):
+        try:
+            postgres = importlib.import_module("inferometer.meter.store.postgres")
+        except ImportError as error:
+            raise LedgerError(f"gateway.ledger: PostgreSQL needs {error.name}") from None
+        opened: Ledger = postgres.PostgresLedger(settings.ledger)
+        return opened
+    return SqliteLedger(Path(settings.ledger))
+
+
+def _beside(settings: Settings, suffix: str) -> Path:
+    """Return a path next to the ledger file; next to us if the ledger is a server."""
+    name = "gateway" if "://" in settings.ledger else settings.ledger
+    return Path(name + suffix)
+
+
+def _recover(config: Config, store: BudgetStore, ledger: Path) -> None:
+    """Raise budgets to what the ledger knows: a process that died may not have told its last."""
+    with_rows = connect(ledger, read_only=True)
+    try:
+        store.raise_to(recovered(store.names(), config.budget, functools.partial(spent, with_rows)))
+    except sqlite3.Error as error:
+        raise LedgerError(f"{ledger}: {error}") from None
+    finally:
+        with_rows.close()
+
+
+def _warn(measures: Measures, account: Account) -> None:
+    measures.budget_warning(account.rule.limit.name)
+    LOG.warning("budget %s passed its soft limit", account.rule.limit.name)
+
+
+def _run_loop(work: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop where there is one; asyncio's own loop does the same, more slowly."""
+    try:
+        uvloop = importlib.import_module("uvloop")
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
