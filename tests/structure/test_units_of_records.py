@@ -11,6 +11,10 @@ from inferometer.units import unit_of
 
 FOLDERS = ("catalog", "workload", "deployment", "outcome", "candidates", "account", "plan")
 DIMENSIONLESS = {
+    "Agent": {"calls_p50", "calls_p99"},
+    "TaskCost": {"calls"},
+    "Retrieval": {"chunks"},
+    "Stage": {"calls"},
     "Anatomy": {"sequences"},  # a count
     "Answer": {"active", "batch", "bits", "output_tokens", "parameters"},  # counts, in billions
     "Attention": {"extra_flop_per_token", "state_bytes_per_element"},  # per-element constants

@@ -1,0 +1,160 @@
+"""`inferometer agent`: what a successful task costs, by effort and by whose tokens."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from inferometer.account.agent import Agent, Rates, TaskCost, task_cost
+from inferometer.catalog.schema import build
+from inferometer.catalog.tokens import token_prices
+from inferometer.cli.options import Format
+from inferometer.cli.prices import instant
+from inferometer.cli.result import show_json, show_rows
+from inferometer.cli.scenario import PriceSpec, tables
+from inferometer.errors import CatalogError, ScenarioError
+from inferometer.units import Fraction, UsdPerToken
+
+MILLION = 1e6
+OTHER_TIERS = "standard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """A level of reasoning effort, as factors on the task.
+
+    Attributes:
+        output: Output of a call over that of the task.
+        calls: Calls over those of the task.
+        success: Share of tasks that succeed at this level; 0 keeps the task's.
+    """
+
+    output: float = 1.0
+    calls: float = 1.0
+    success: Fraction = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPrice:
+    """Prices of tokens on own hardware, as `plan` and `explain` give them.
+
+    Attributes:
+        input: Prompt tokens that are computed.
+        cached: Prompt tokens that a cache serves.
+        output: Output tokens.
+    """
+
+    input: UsdPerToken
+    cached: UsdPerToken = 0.0
+    output: UsdPerToken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSpec:
+    """A question about agents.
+
+    Attributes:
+        models: Models whose API prices are compared, by catalogue name or provider's id.
+        agent: The task.
+        effort: Levels of reasoning effort by name; none is one level, as stated.
+        own: Prices on own hardware.
+        at: Day of the prices, as 2026-11-01; "" for the newest row of the catalogue.
+    """
+
+    models: tuple[str, ...] = ()
+    agent: Agent
+    effort: Mapping[str, Effort] = field(default_factory=dict)
+    own: OwnPrice | None = None
+    at: str = ""
+
+
+def agent(file: Path, /, *, budget: float | None = None, format: Format = "table") -> None:  # noqa: A002
+    """Say what a successful task of an agent costs: p50, p95, p99, budget, cache, effort.
+
+    Args:
+        file: TOML file with an [agent] table; see examples/coding_agent.toml.
+        budget: Most that one task may cost, USD.
+        format: A table for people, or JSON.
+    """
+    spec = _read(file)
+    if budget is not None:
+        spec = replace(spec, agent=replace(spec.agent, budget=budget))
+    found = [
+        {"price": price, "effort": level, "cost": task_cost(task, rates)}
+        for price, rates in _rates(spec)
+        for level, task in _levels(spec)
+    ]
+    if not found:
+        raise ScenarioError(f"{file}: nothing is priced: name models, or give [own] prices")
+    if format == "json":
+        show_json({"tasks": found, "agent": spec.agent})
+    else:
+        _show(spec, found)
+
+
+def _read(file: Path) -> AgentSpec:
+    try:
+        return build(AgentSpec, tables(file), str(file))
+    except CatalogError as error:
+        raise ScenarioError(str(error)) from error
+
+
+def _rates(spec: AgentSpec) -> Iterator[tuple[str, Rates]]:
+    """Yield whose tokens they are and what they cost: the standard tier of every provider."""
+    day = instant(PriceSpec(at=spec.at))
+    if spec.own is not None:
+        own = spec.own
+        yield "own hardware", Rates(input=own.input, cached=own.cached, output=own.output)
+    for name in spec.models:
+        rows = [row for row in token_prices(name, at=day) if row.tier == OTHER_TIERS]
+        if not rows:
+            raise ScenarioError(f"models: no API price of {name!r} at {day}")
+        for row in rows:
+            cached = row.input if row.cached is None else row.cached
+            rates = Rates(input=row.input, cached=cached, output=row.output)
+            yield f"{row.model} at {row.provider}", rates
+
+
+def _levels(spec: AgentSpec) -> Iterator[tuple[str, Agent]]:
+    task = spec.agent
+    for name, level in (spec.effort or {"as stated": Effort()}).items():
+        yield (
+            name,
+            replace(
+                task,
+                output=task.output * level.output,
+                growth=task.growth + task.output * (level.output - 1),
+                calls_p50=max(task.calls_p50 * level.calls, 1.0),
+                calls_p99=max(task.calls_p99 * level.calls, 1.0),
+                success=level.success or task.success,
+            ),
+        )
+
+
+def _show(spec: AgentSpec, found: list[dict[str, Any]]) -> None:
+    ordered = sorted(found, key=lambda item: item["cost"].per_success)
+    capped = "" if spec.agent.budget is None else f", at most {spec.agent.budget:g} USD each"
+    show_rows(f"Cost of a successful task{capped}, the cheapest first",
+              [_row(item) for item in ordered[:16]])  # fmt: skip
+    if len(ordered) > 16:
+        show_rows("Left out", [{"": f"{len(ordered) - 16} dearer ones: see --format json"}])
+
+
+def _row(item: Mapping[str, Any]) -> dict[str, Any]:
+    cost: TaskCost = item["cost"]
+    whole = cost.tokens.fresh + cost.tokens.cached + cost.tokens.output
+    return {
+        "tokens of": item["price"],
+        "effort": item["effort"],
+        "$/success": cost.per_success,
+        "no cache": cost.without_reuse,
+        "p50 $": cost.p50,
+        "p95 $": cost.p95,
+        "p99 $": cost.p99,
+        "stopped": cost.stopped,
+        "succeed": cost.success,
+        "calls": cost.calls,
+        "tokens": whole,
+        "cached": cost.tokens.cached / whole,
+        "$/Mtok": cost.mean / whole * MILLION,
+    }
