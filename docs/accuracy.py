@@ -20,7 +20,8 @@ import numpy as np
 
 from inferometer.calibrate.files import read
 from inferometer.calibrate.finding import finder
-from inferometer.calibrate.folds import NOVELTY_OF, cross_validate, quantiles, thinned
+from inferometer.calibrate.folds import NOVELTY_OF, cross_validate, thinned
+from inferometer.calibrate.intervals import Held, basis, interval
 from inferometer.calibrate.measurement import Observation
 from inferometer.calibrate.observation import observe
 from inferometer.calibrate.overlay import fit_source, unfitted
@@ -177,29 +178,20 @@ def summary(rows: Iterable[Judged]) -> tuple[float, float, float, int]:
 def inside(rows: Sequence[Judged]) -> float:
     """Return the share of rows inside 80 % intervals learned from the other folds of the split."""
     hits, total = 0, 0
-    for fold in {row.fold for row in rows}:
-        for what in {(quantity(row.metric), row.load) for row in rows if row.fold == fold}:
-            mine = [r for r in rows if r.fold == fold and (quantity(r.metric), r.load) == what]
-            others = [r for r in rows if r.fold != fold and quantity(r.metric) == what[0]]
-            same = [r for r in others if r.load == what[1]]
-            hit, count = _inside(mine, same if len(same) >= 20 else others)
-            hits, total = hits + hit, total + count
+    for fold in sorted({row.fold for row in rows}):
+        others: dict[tuple[str, str], list[Held]] = {}
+        for row in rows:
+            if row.fold != fold and np.isfinite(row.error):
+                kind = (quantity(row.metric), row.load)
+                others.setdefault(kind, []).append(Held(row.fold, row.cell, -row.error))
+        mine = [row for row in rows if row.fold == fold and np.isfinite(row.error)]
+        for kind in sorted({(quantity(row.metric), row.load) for row in mine}):
+            found = basis(others, *kind)
+            if found:
+                low, high = interval(found)
+                errors = [-r.error for r in mine if (quantity(r.metric), r.load) == kind]
+                hits, total = hits + sum(low <= e <= high for e in errors), total + len(errors)
     return hits / total if total else float("nan")
-
-
-def _inside(mine: Sequence[Judged], others: Sequence[Judged]) -> tuple[int, int]:
-    errors = np.array([r.error for r in others])
-    sizes: dict[tuple[str, str, str], int] = {}
-    for row in others:
-        sizes[row.cell] = sizes.get(row.cell, 0) + 1
-    weights = np.array([sizes[r.cell] ** -0.5 for r in others])
-    good = np.isfinite(errors)
-    if good.sum() < 20:
-        return 0, 0
-    low, high = quantiles(errors[good], weights[good], (0.1, 0.9))
-    held = np.array([r.error for r in mine])
-    held = held[np.isfinite(held)]
-    return int(((held >= low) & (held <= high)).sum()), len(held)
 
 
 def page(found: Sequence[Judged], rows: int, refused: int) -> str:
@@ -269,9 +261,8 @@ CELL_COLUMNS = "| source | family | accelerator | rows | fitted | bias | family 
 INTERVALS = """
 ## Intervals
 
-Share of held-out rows inside plain 80 % intervals that were learned from the other folds of the
-same split. The shipped intervals are these, widened for each split until they cover 80 % of the
-rows of folds that they have not seen.
+Share of held-out rows inside 80 % intervals that were learned, widening included, from the other
+folds of the same split (`calibrate.intervals`): the group that is judged told nothing of them.
 
 """
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from inferometer.calibrate.folds import quantiles
+from inferometer.calibrate.intervals import quantiles
 from inferometer.calibrate.measurement import Row
 from inferometer.calibrate.regret import choices
 from inferometer.calibrate.score import scores

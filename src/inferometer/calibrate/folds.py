@@ -10,11 +10,9 @@ from inferometer.calibrate.design import design
 from inferometer.calibrate.fit import fit, tasks
 from inferometer.calibrate.measurement import Observation
 from inferometer.calibrate.overlay import fitted
-from inferometer.calibrate.verdict import Verdict, quantity, verdicts_of
-from inferometer.candidates import Floats
+from inferometer.calibrate.verdict import Verdict, verdicts_of
 from inferometer.catalog.efficiency import Efficiencies
 from inferometer.catalog.source import Source
-from inferometer.catalog.uncertainty import Residual
 
 LEFT_OUT: Mapping[str, Callable[[Observation], str]] = {
     "family": lambda o: o.row.family,
@@ -134,119 +132,3 @@ def _series(observation: Observation) -> tuple[str, ...]:
     """Return what the rows of one sweep of load share: they go to one part together."""
     subject = observation.subject
     return (observation.row.source, str(subject.deployment.model.key), str(subject.deployment))
-
-
-def residuals(folds: Sequence[Fold], source: Source) -> list[Residual]:
-    """Return the spread of measured over predicted by quantity, load and novelty.
-
-    Tenth and ninetieth percentile of held-out rows; rows of a cell of n weigh n^-0.5, so that large
-    sources do not set the width alone.
-    """
-    kinds: dict[str, list[Verdict]] = {}
-    stretch = {
-        NOVELTY_OF[split]: stretched([fold for fold in folds if fold.split == split])
-        for split in {fold.split for fold in folds}
-    }
-    for fold in folds:
-        novelty = NOVELTY_OF[fold.split]
-        for verdict in fold.verdicts:
-            if np.isfinite(verdict.error):
-                what = quantity(verdict.metric)
-                for name in (f"{what}.{verdict.load}", f"{what}.any", "any.any"):
-                    kinds.setdefault(f"{name}.{novelty}", []).append(verdict)
-    known = {
-        key: _residual(key, found, source, stretch[key.rsplit(".", maxsplit=1)[-1]])
-        for key, found in sorted(kinds.items())
-        if len(found) >= LEAST
-    }
-    return [*known.values(), *_both_new(known)]
-
-
-def _both_new(known: Mapping[str, Residual]) -> list[Residual]:
-    """Return the spreads of a new model on a new accelerator: the wider of either alone."""
-    found = list[Residual]()
-    for key, model in known.items():
-        if key.endswith(".new-model"):
-            chip = known.get(key.replace(".new-model", ".new-accelerator"), model)
-            wide = {"low": min(model.low, chip.low), "high": max(model.high, chip.high)}
-            found.append(replace(model, key=key.replace(".new-model", ".new-both"), **wide))
-    return found
-
-
-LEAST = 20
-"""Rows below which a kind has no spread of its own."""
-
-
-def _residual(key: str, verdicts: Sequence[Verdict], source: Source, stretch: float) -> Residual:
-    low, high = _interval(verdicts, stretch)
-    return Residual(key=key, low=float(np.exp(low)), high=float(np.exp(high)),
-                    rows=len(verdicts), sources={"": source})  # fmt: skip
-
-
-def _interval(verdicts: Sequence[Verdict], stretch: float) -> tuple[float, float]:
-    """Return ends of the logarithm of measured over predicted, `stretch` times as far apart."""
-    cells: dict[tuple[str, str, str], int] = {}
-    for verdict in verdicts:
-        cells[verdict.row.cell] = cells.get(verdict.row.cell, 0) + 1
-    errors = -np.array([verdict.error for verdict in verdicts])
-    weights = np.array([cells[verdict.row.cell] ** -0.5 for verdict in verdicts])
-    low, high = quantiles(errors, weights, (0.1, 0.9))
-    middle, half = (low + high) / 2, (high - low) / 2 * stretch
-    return float(middle - half), float(middle + half)
-
-
-def stretched(folds: Sequence[Fold]) -> float:
-    """Return by how much intervals must widen to cover `COVERAGE` of a fold they have not seen.
-
-    Every fold is judged by the intervals of the others; one group left out differs from another by
-    more than rows of one group do, so plain quantiles are too narrow.
-    """
-    needed = list[float]()
-    for fold in folds:
-        others = [v for f in folds if f is not fold for v in f.verdicts if np.isfinite(v.error)]
-        kinds = {(quantity(v.metric), v.load) for v in fold.verdicts}
-        for what, load in kinds:
-            same = [v for v in others if quantity(v.metric) == what]
-            near = [v for v in same if v.load == load]
-            basis = near if len(near) >= LEAST else same
-            if len(basis) >= LEAST:
-                needed += _needed(fold, what, load, _interval(basis, 1.0))
-    return float(np.clip(np.quantile(needed, COVERAGE), 1.0, WIDEST)) if needed else 1.0
-
-
-def _needed(fold: Fold, what: str, load: str, interval: tuple[float, float]) -> list[float]:
-    middle, half = sum(interval) / 2, max((interval[1] - interval[0]) / 2, 1e-6)
-    return [
-        abs(-verdict.error - middle) / half
-        for verdict in fold.verdicts
-        if quantity(verdict.metric) == what and verdict.load == load and np.isfinite(verdict.error)
-    ]
-
-
-COVERAGE = 0.8
-"""Share of rows that an interval is to cover."""
-
-WIDEST = 3.0
-"""Most that intervals are widened."""
-
-
-def quantiles(values: Floats, weights: Floats, levels: Sequence[float]) -> Floats:
-    """Return weighted quantiles: the value below which a share `level` of the weight lies."""
-    order = np.argsort(values)
-    share = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
-    return np.interp(levels, share, values[order])
-
-
-def residuals_of(
-    observations: Sequence[Observation],
-    start: Efficiencies,
-    source: Source,
-    progress: Callable[[str], None] = lambda _: None,
-) -> list[Residual]:
-    """Return the spreads of all splits, by cross-validation."""
-    folds = [
-        fold
-        for split in NOVELTY_OF
-        for fold in cross_validate(observations, start, source, split, progress=progress)
-    ]
-    return residuals(folds, source)

@@ -32,7 +32,8 @@ def calibrate(
     """
     from inferometer.calibrate.files import read
     from inferometer.calibrate.finding import finder
-    from inferometer.calibrate.folds import calibrated, residuals_of
+    from inferometer.calibrate.folds import calibrated
+    from inferometer.calibrate.intervals import residuals_of
     from inferometer.calibrate.observation import observe
     from inferometer.calibrate.overlay import basis_of, fit_source, unfitted, write
     from inferometer.catalog.efficiency import efficiencies
