@@ -1,19 +1,16 @@
-"""Prices of an API: tiers that part of the traffic may wait for, and prices that move."""
+"""Prices of an API: tiers that part of the traffic may wait for."""
 
 from dataclasses import replace
 
 import pytest
 from bill_cases import API, HOUR
-from hypothesis import given
-from hypothesis import strategies as st
 
-from inferometer.account.api import api_cost, mean_price_factor, tiered_cost
+from inferometer.account.api import api_cost, tiered_cost
 from inferometer.errors import ScenarioError
 
 STANDARD = api_cost(HOUR, API)
 HALF = replace(API, tier="batch", input=API.input / 2, cached=None, output=API.output / 2)
 BATCH = api_cost(HOUR, HALF)
-YEAR = 8760 * 3600.0
 
 
 def test_half_the_traffic_at_half_the_price() -> None:
@@ -33,17 +30,3 @@ def test_no_share_is_the_standard_price() -> None:
 def test_shares_that_cannot_be_are_refused(shares: dict[str, float]) -> None:
     with pytest.raises(ScenarioError, match=r"share|no offer"):
         tiered_cost((STANDARD, BATCH), shares)
-
-
-@given(change=st.floats(-0.95, 2.0), years=st.floats(0.1, 10))
-def test_mean_of_a_moving_price_is_its_average(change: float, years: float) -> None:
-    # The oracle adds up 2,000 moments.
-    steps = [(1 + change) ** (years * (k + 0.5) / 2_000) for k in range(2_000)]
-    found = mean_price_factor(change, years * YEAR, YEAR)
-    assert found == pytest.approx(sum(steps) / 2_000, rel=1e-4)
-
-
-@pytest.mark.parametrize(("change", "horizon"), [(-1.0, YEAR), (0.1, 0.0), (float("nan"), YEAR)])
-def test_impossible_movements_are_refused(change: float, horizon: float) -> None:
-    with pytest.raises(ScenarioError):
-        mean_price_factor(change, horizon, YEAR)

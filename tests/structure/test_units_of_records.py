@@ -33,12 +33,18 @@ DIMENSIONLESS = {
     "Ownership": {"site_years", "staff", "years"},
     "Parameter": {"base", "high", "low", "prior"},  # the unit depends on the parameter
     "Power": {"pue"},
+    "Horizon": {"growth", "years"},
+    "Part": {"change", "held"},  # per year, years
+    "Provision": {"cold", "idle", "paid", "spares", "starts", "targets", "work"},  # replicas
+    "Rent": {"change", "held"},
     "Residual": {"high", "low"},  # natural logarithms of ratios
     "SessionSpec": {"turns"},
     "Shape": {"burstiness", "requests"},
     "Tariff": {"pue"},
+    "Uncertain": {"high", "low"},  # factors
     "TierDiscount": {"factor"},
     "Trend": {"change", "high", "low"},  # fractions that may be negative
+    "Week": {"burst"},
     "WorkloadSpec": {"cv"},
 }
 """Counts and ratios by record: what has no unit, or one that the record itself cannot know."""

@@ -8,7 +8,7 @@ from inferometer.account.bill import check_billable
 from inferometer.catalog.prices import TokenPrice
 from inferometer.errors import LedgerError, ScenarioError
 from inferometer.outcome import Outcome
-from inferometer.units import Duration, Fraction, Usd, UsdPerSecond, UsdPerToken
+from inferometer.units import Fraction, Usd, UsdPerSecond, UsdPerToken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +92,8 @@ def tiered_cost(offers: Iterable[ApiCost], shares: Mapping[str, Fraction]) -> Ti
         ScenarioError: a share outside 0..1, shares above 1 in all, or a tier that is not offered.
     """
     known = {offer.price.tier: offer for offer in offers}
-    rest = 1 - math.fsum(shares.values())
-    if not all(0 <= share <= 1 for share in shares.values()) or rest < -1e-12:
-        raise ScenarioError(f"tiers {dict(shares)}: shares from 0 to 1, at most 1 in all")
-    wanted = {name: share for name, share in shares.items() if share} | {"standard": max(rest, 0.0)}
+    rest = check_shares(shares)
+    wanted = {name: share for name, share in shares.items() if share} | {"standard": rest}
     missing = sorted(wanted.keys() - known.keys())
     if missing:
         raise ScenarioError(
@@ -111,17 +109,13 @@ def tiered_cost(offers: Iterable[ApiCost], shares: Mapping[str, Fraction]) -> Ti
     )
 
 
-def mean_price_factor(change: float, horizon: Duration, year: Duration) -> float:
-    """Return the mean over `horizon` of a price that moves by `change` a year, over its start.
-
-    ((1 + c)^n - 1) / (n ln(1 + c)), n years; 1 where it does not move.
+def check_shares(shares: Mapping[str, Fraction]) -> Fraction:
+    """Return the share of the traffic that is left for the standard tier.
 
     Raises:
-        ScenarioError: a change of -1 or less, or a horizon that is not positive.
+        ScenarioError: a share outside 0..1, or shares above 1 in all.
     """
-    if not (math.isfinite(change) and change > -1):
-        raise ScenarioError(f"price change is {change} a year; it must be above -1")
-    if not (math.isfinite(horizon) and horizon > 0):
-        raise ScenarioError(f"horizon is {horizon} s; it must be positive")
-    growth = horizon / year * math.log1p(change)
-    return math.expm1(growth) / growth if abs(growth) > 1e-12 else 1.0
+    rest = 1 - math.fsum(shares.values())
+    if not all(0 <= share <= 1 for share in shares.values()) or rest < -1e-12:
+        raise ScenarioError(f"tiers {dict(shares)}: shares from 0 to 1, at most 1 in all")
+    return max(rest, 0.0)

@@ -3,19 +3,16 @@
 from pathlib import Path
 
 from inferometer.candidates import one
+from inferometer.catalog.tables import operations
 from inferometer.cli import inputs
-from inferometer.cli.options import Format, Question, Stated, deployment_spec, scenario_of
+from inferometer.cli.options import Format, Question, Stated, scenario_of
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.scenario import Scenario
-from inferometer.deployment import Deployment
-from inferometer.errors import InfeasibleError, ScenarioError
-from inferometer.plan.cheapest import cheapest
+from inferometer.cli.service import deployment_or_best, operating_of, shape_of_demand
+from inferometer.errors import ScenarioError
 from inferometer.plan.option import stated
-from inferometer.plan.provenance import Fact
-from inferometer.plan.space import build
+from inferometer.plan.provenance import Fact, facts_of
 from inferometer.plan.waterfall import Step, waterfall
-from inferometer.workload.shape import Shape
-from inferometer.workload.slo import Slo
 
 
 def explain(
@@ -26,7 +23,7 @@ def explain(
     deployment: Stated | None = None,
     format: Format = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """Explain the price of a token: ideal, with the engine, within the SLO, at the peak, actual.
+    """Explain the price of a token: ideal, engine, SLO, peaks, idle, spares, cold starts, retries.
 
     Args:
         file: Scenario, a TOML file; options lie on top of it.
@@ -35,9 +32,9 @@ def explain(
         format: A table for people, or JSON.
     """
     scenario = scenario_of(file, question or Question())
-    slo, shape = inputs.slo_of(scenario), inputs.shape_of_scenario(scenario)
+    slo, catalog = inputs.slo_of(scenario), inputs.overlay_of(scenario)
+    shape, _ = shape_of_demand(scenario, catalog)
     built = deployment_or_best(scenario, deployment or Stated(), slo, shape)
-    catalog = inputs.overlay_of(scenario)
     evaluate, ideal = inputs.evaluator(slo, catalog), inputs.ideal(slo, catalog)
     prediction = evaluate(one(built), shape)
     inputs.require_fit(built, prediction)
@@ -46,8 +43,12 @@ def explain(
     option = stated(built, price, prediction, slo, inputs.site_of(scenario))
     if option.cost is None:
         raise ScenarioError(f"{built.accelerator.key} is unpriced; choose another --commitment")
-    steps = waterfall(built, option.cost, shape, slo, evaluate=evaluate, ideal=ideal)
+    operating = operating_of(scenario.demand, catalog)
+    steps = waterfall(
+        built, option.cost, shape, slo, evaluate=evaluate, ideal=ideal, operating=operating
+    )
     sources = inputs.sources_of(option, catalog)
+    sources += tuple(facts_of("operations typical", operations(catalog).sources))
     if format == "json":
         answer = {"option": option, "waterfall": steps, "sources": sources}
         show_json(answer | {"scenario": scenario})
@@ -64,6 +65,7 @@ def _sources(
 ) -> list[dict[str, str]]:
     asked = scenario.trace or (scenario.workload.name if scenario.workload else "")
     given = [("workload", f"the scenario: {asked}"), ("slo", "the scenario")]
+    given.append(("demand", "the scenario: [demand], nothing where it is silent"))
     rows = [*dict.fromkeys((fact.record, fact.source) for fact in found), *given]
     return [
         {"step": step.name, "record": record, "source": source}
@@ -71,23 +73,3 @@ def _sources(
         for record, source in rows
         if record.startswith(step.rests_on)
     ]
-
-
-def deployment_or_best(
-    scenario: Scenario, stated_one: Stated, slo: Slo, shape: Shape
-) -> Deployment:
-    """Return the deployment that is stated, or the cheapest that serves.
-
-    Raises:
-        InfeasibleError: none is stated, and none serves.
-    """
-    model, catalog = inputs.model_of(scenario), inputs.overlay_of(scenario)
-    if stated_one.gpu or scenario.deployment is not None:
-        return inputs.deployment_of(model, deployment_spec(scenario, stated_one), catalog)
-    weights = inputs.weights_of(model, scenario.search, catalog)
-    supplies = inputs.supplies_of(scenario.search, scenario.prices, catalog)
-    space = build(model, supplies, inputs.choices_of(weights, scenario.search, catalog))
-    found = cheapest(space, shape, slo, inputs.evaluator(slo, catalog))
-    if found is None:
-        raise InfeasibleError(f"no deployment meets {slo}: `inferometer plan` says what would")
-    return found.deployment

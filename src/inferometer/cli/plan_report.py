@@ -10,6 +10,7 @@ from inferometer.catalog.efficiency import efficiencies
 from inferometer.cli import inputs
 from inferometer.cli.scenario import Scenario
 from inferometer.cli.scenario_text import toml
+from inferometer.cli.service import operating_of
 from inferometer.errors import ScenarioError
 from inferometer.plan.search import Plan
 from inferometer.plan.waterfall import Step, waterfall
@@ -36,7 +37,7 @@ def save_report(path: Path, parts: Mapping[str, Any], shape: Shape, current: Pat
         plan=parts["plan"],
         shape=shape,
         prices_at=parts["prices_at"],
-        waterfall=_steps(parts["plan"], shape, catalog),
+        waterfall=_steps(parts["plan"], shape, scenario, catalog),
         api=tuple(parts["api"]),
         swings=tuple(parts["sensitivity"]),
         comparison=parts["comparison"],
@@ -51,15 +52,21 @@ def save_report(path: Path, parts: Mapping[str, Any], shape: Shape, current: Pat
     write(answer, path)
 
 
-def _steps(found: Plan, shape: Shape, catalog: Path | None) -> tuple[Step, ...]:
+def _steps(found: Plan, shape: Shape, scenario: Scenario, catalog: Path | None) -> tuple[Step, ...]:
+    """Return the steps that add something; none where the SLO is met only at the exact load."""
     best, slo = found.best, found.slo
     if best.cost is None:
         return ()
     evaluate, ideal = inputs.evaluator(slo, catalog), inputs.ideal(slo, catalog)
+    operating = operating_of(scenario.demand, catalog)
     try:
-        return waterfall(best.deployment, best.cost, shape, slo, evaluate=evaluate, ideal=ideal)
-    except ScenarioError:  # meets the SLO only at its exact load: nothing to take apart
+        steps = waterfall(
+            best.deployment, best.cost, shape, slo,
+            evaluate=evaluate, ideal=ideal, operating=operating,
+        )  # fmt: skip
+    except ScenarioError:
         return ()
+    return tuple(step for step in steps if step.added)
 
 
 def _dated(scenario: Scenario) -> Scenario:

@@ -41,6 +41,8 @@ def _record(record: Any) -> dict[str, Any]:
         value, unit = getattr(record, field.name), units.get(field.name)
         if unit is None or value is None:
             found[field.name if unit is None else column(field.name, unit)] = plain(value)
+        elif isinstance(value, tuple):
+            found[column(field.name, unit)] = [plain(convert(item, unit)) for item in value]
         else:
             found[column(field.name, unit)] = plain(convert(float(value), unit))
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.catalog.schema import build
+from inferometer.cli.economics import ApiSpec, CloudSpec, DemandSpec, DoubtSpec, OwnershipSpec
 from inferometer.errors import CatalogError, ScenarioError
 from inferometer.units import Duration, Fraction, PerSecond, UsdPerJoule
 from inferometer.workload.spec import WorkloadSpec
@@ -150,9 +151,14 @@ class Scenario:
         prices: Which prices count.
         deployment: The deployment to predict or explain.
         fleet: How a fleet is planned.
-        seed: Of the synthetic workload.
+        seed: Of the synthetic workload, and of draws.
         catalog: TOML file of own catalogue records, which lie on top of the shipped ones; "" for
             none.
+        demand: Users, growth and how the fleet is run.
+        ownership: What owning takes.
+        cloud: How accelerators are rented, beside their prices.
+        api: What the traffic would go to instead.
+        doubt: How much is not known.
     """
 
     model: str = ""
@@ -167,6 +173,11 @@ class Scenario:
     fleet: FleetSpec = dataclasses.field(default_factory=FleetSpec)
     seed: int = 0
     catalog: str = ""
+    demand: DemandSpec = dataclasses.field(default_factory=DemandSpec)
+    ownership: OwnershipSpec = dataclasses.field(default_factory=OwnershipSpec)
+    cloud: CloudSpec = dataclasses.field(default_factory=CloudSpec)
+    api: ApiSpec = dataclasses.field(default_factory=ApiSpec)
+    doubt: DoubtSpec = dataclasses.field(default_factory=DoubtSpec)
 
 
 def read_scenario(path: Path | None) -> Scenario:

@@ -12,10 +12,10 @@ from inferometer.catalog.clock_law import clock_laws
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.catalog.models import model
 from inferometer.cli import inputs
-from inferometer.cli.explain import deployment_or_best
 from inferometer.cli.options import Format, Question, Stated, scenario_of
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.scenario import Scenario
+from inferometer.cli.service import deployment_or_best
 from inferometer.deployment import Deployment, Speculation
 from inferometer.errors import ScenarioError
 from inferometer.perf.clocks import at_clock

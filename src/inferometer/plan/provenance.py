@@ -45,10 +45,10 @@ def _facts(option: Option) -> Iterator[Fact]:
         number_format = getattr(deployment.precision, part)
         records[f"number format {number_format.key}"] = number_format.sources
     for record, sources in records.items():
-        yield from _of(record, sources)
+        yield from facts_of(record, sources)
     if option.price is not None:
         record = f"price {option.price.accelerator} {option.price.commitment}"
-        yield from _of(record, {"": option.price.source})
+        yield from facts_of(record, {"": option.price.source})
 
 
 def parameter_facts(efficiencies: Efficiencies) -> tuple[Fact, ...]:
@@ -56,11 +56,12 @@ def parameter_facts(efficiencies: Efficiencies) -> tuple[Fact, ...]:
     return tuple(
         fact
         for key, parameter in efficiencies.items()
-        for fact in _of(f"efficiency {key}", parameter.sources)
+        for fact in facts_of(f"efficiency {key}", parameter.sources)
     )
 
 
-def _of(record: str, sources: Mapping[str, Source]) -> Iterator[Fact]:
+def facts_of(record: str, sources: Mapping[str, Source]) -> Iterator[Fact]:
+    """Yield the sources of one record by field."""
     for field, source in sources.items():
         yield Fact(
             record=record,

@@ -11,7 +11,7 @@ from inferometer.plan.replicas import Evaluate
 from inferometer.plan.search import Plan
 from inferometer.plan.space import Space
 from inferometer.units import Fraction, UsdPerSecond
-from inferometer.workload.shape import Shape, with_longer_outputs
+from inferometer.workload.shape import Shape, with_longer_outputs, with_rate
 from inferometer.workload.slo import Slo
 
 
@@ -88,15 +88,7 @@ def _price(accelerator: str) -> Change:
 
 
 def _rate(case: Case, factor: float) -> Case:
-    shape = case.shape
-    moved = replace(
-        shape,
-        requests=shape.requests * factor,
-        rate=shape.rate * factor,
-        peak_rate=shape.peak_rate * factor,
-        series=shape.series * factor,
-    )
-    return replace(case, shape=moved)
+    return replace(case, shape=with_rate(case.shape, factor))
 
 
 def _peak(case: Case, factor: float) -> Case:
@@ -123,12 +115,7 @@ def slowed(evaluate: Evaluate, factor: float) -> Evaluate:
     """Return an evaluator whose times are all `factor` as long and whose capacity is less by it."""
 
     def changed(candidates: Candidates, shape: Shape, *, depth: Depth = Depth.ENERGY) -> Prediction:
-        faster = replace(
-            shape,
-            rate=shape.rate * factor,
-            peak_rate=shape.peak_rate * factor,
-            series=shape.series * factor,
-        )  # time scaled by 1 / factor: the same system on a slower clock
+        faster = with_rate(shape, factor)  # time scaled: the same system on a slower clock
         found = evaluate(candidates, faster, depth=depth)
         times = {name: getattr(found, name) * factor for name in ("ttft", "tpot", "itl", "e2e")}
         return replace(found, shape=shape, capacity=found.capacity / factor, **times)

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from inferometer.candidates import one
 from inferometer.deployment import Deployment
 from inferometer.errors import ScenarioError
+from inferometer.plan.provision import Operating, Week, provision
 from inferometer.plan.replicas import Evaluate, meets
 from inferometer.units import UsdPerSecond, UsdPerToken
 from inferometer.workload.shape import Shape
 from inferometer.workload.slo import Slo
+from inferometer.workload.week import week_of
 
 HALVINGS = 30
 """Bisections of the rate that still meets the SLO: relative error 2^-30."""
@@ -20,11 +22,11 @@ class Step:
 
     Attributes:
         name: What it adds.
-        price: Dollars per token (input and output) once it is counted in.
+        price: Dollars per useful token (input and output) once it is counted in.
         added: What it adds over the step before.
         formula: How `price` is made.
         rests_on: Kinds of records that come in with this step, as `plan.provenance` names them,
-            beside "workload" and "slo" of the scenario.
+            beside "workload", "slo" and "demand" of the scenario.
     """
 
     name: str
@@ -34,14 +36,8 @@ class Step:
     rests_on: tuple[str, ...] = ()
 
 
-NEEDS = (
-    ("price", "accelerator", "node", "model", "number format"),
-    ("efficiency", "engine"),
-    ("slo", "workload"),
-    ("workload",),
-    ("workload",),
-)
-"""What each step adds to what the ones before rest on."""
+HARDWARE = ("price", "accelerator", "node", "model", "number format")
+STATIC = Operating()
 
 
 def waterfall(
@@ -52,8 +48,12 @@ def waterfall(
     *,
     evaluate: Evaluate,
     ideal: Evaluate,
+    operating: Operating = STATIC,
 ) -> tuple[Step, ...]:
-    """Return the price of a token: ideal, with the engine, within the SLO, at the peak, actual.
+    """Return the price of a useful token, from ideal hardware to what is paid, step by step.
+
+    Ideal, with the engine, within the SLO, whole replicas, idle between peaks; then what running a
+    fleet adds: spares, cold starts, and requests that bring nothing.
 
     Args:
         deployment: What is explained.
@@ -62,6 +62,7 @@ def waterfall(
         slo: The targets.
         evaluate: What predicts.
         ideal: The same with peak rates reached and no overhead.
+        operating: How the fleet is run.
 
     Raises:
         ScenarioError: the deployment does not fit, or meets the SLO at no rate.
@@ -71,29 +72,78 @@ def waterfall(
     if not found.fits[0]:
         raise ScenarioError(f"{deployment}: does not fit in memory; nothing to explain")
     saturated = float(found.capacity[0])
-    allowed = min(_rate_within(deployment, shape, slo, evaluate, saturated), saturated)
-    served = min(shape.rate, saturated)
-    rates = (
-        ("ideal hardware", float(ideal(candidates, shape).capacity[0]),
-         "rent / (capacity with every peak rate reached and no overhead)"),
-        ("engine and kernels", saturated, "rent / (capacity with attainable rates and overheads)"),
-        ("latency targets", allowed, "rent / (highest rate that meets the SLO)"),
-        ("whole replicas", min(shape.peak_rate, allowed), "rent / (rate of the busiest minute)"),
-        ("idle between peaks", served, "rent / (mean rate)"),
-    )  # fmt: skip
+    allowed = min(rate_within(deployment, shape, slo, evaluate, saturated), saturated)
+    peak = float(ideal(candidates, shape).capacity[0])
     tokens = shape.mean_input + shape.mean_output
-    prices = [cost / (rate * tokens) for _, rate, _ in rates]
-    before = [0.0, *prices[:-1]]
+    per_token = cost / tokens
+    capacity = (
+        ("ideal hardware", per_token / peak,
+         "rent / (capacity with every peak rate reached and no overhead)", HARDWARE),
+        ("engine and kernels", per_token / saturated,
+         "rent / (capacity with attainable rates and overheads)", ("efficiency", "engine")),
+        ("latency targets", per_token / allowed,
+         "rent / (highest rate that meets the SLO)", ("slo", "workload")),
+        ("whole replicas", per_token / min(shape.peak_rate, allowed),
+         "rent / (rate of the busiest minute)", ("workload",)),
+    )  # fmt: skip
+    fleet = _running(deployment, shape, operating, (allowed, saturated))
+    return _steps((*capacity, *((n, per_token * x, how, needs) for n, x, how, needs in fleet)))
+
+
+_Line = tuple[str, float, str, tuple[str, ...]]
+
+
+def _running(
+    deployment: Deployment, shape: Shape, operating: Operating, rates: tuple[float, float]
+) -> tuple[_Line, ...]:
+    """Return what running a fleet adds: rents of the deployment paid per useful request rate, s."""
+    count, served = deployment.replicas, min(shape.rate, rates[1])
+    allowed, saturated = rates
+    hours = week_of(shape)[0]
+    week = Week(
+        rates=hours,
+        burst=max(shape.peak_rate / float(hours.max()), 1.0),
+        within=allowed / count,
+        capacity=saturated / count,
+    )
+    paid = provision(week, operating, most=count)
+    kept = paid.paid - paid.cold - paid.spares
+    idle = "rent / (mean rate)"
+    if operating.scaling == "hourly":
+        idle = "rent x (mean replicas that the hours need / replicas) / (mean rate)"
+    waste = 1 - operating.wasted
+    return (
+        ("idle between peaks", kept / count / served, idle, ("workload",)),
+        ("spares", (kept + paid.spares) / count / served,
+         f"rent x (1 + spares / mean replicas) / (mean rate); {operating.spares} spares",
+         ("demand",)),
+        ("cold starts", paid.paid / count / served,
+         (f"the same, with {paid.starts:g} starts a week that follow the load and "
+         f"{operating.restarts * 604800:.3g} restarts of a replica, {operating.cold_start:.4g} s "
+         "each"),
+         ("operations", "demand")),
+        ("retries and failures", paid.paid / count / served / waste,
+         f"the same / (1 - share of requests that bring nothing); {operating.wasted:.3g} of them",
+         ("demand",)),
+    )  # fmt: skip
+
+
+def _steps(lines: tuple[_Line, ...]) -> tuple[Step, ...]:
+    before = [0.0, *(price for _, price, _, _ in lines[:-1])]
     return tuple(
         Step(name=name, price=price, added=price - last, formula=formula, rests_on=needs)
-        for (name, _, formula), price, last, needs in zip(rates, prices, before, NEEDS, strict=True)
+        for (name, price, formula, needs), last in zip(lines, before, strict=True)
     )
 
 
-def _rate_within(
+def rate_within(
     deployment: Deployment, shape: Shape, slo: Slo, evaluate: Evaluate, capacity: float
 ) -> float:
-    """Return the highest steady rate at which the SLO is met, requests per second."""
+    """Return the highest steady rate at which the SLO is met, requests per second.
+
+    Raises:
+        ScenarioError: it is met at no rate.
+    """
     candidates, low, high = one(deployment), 0.0, capacity
     for _ in range(HALVINGS):
         middle = (low + high) / 2

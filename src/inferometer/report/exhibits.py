@@ -64,7 +64,7 @@ def pareto(answer: Answer) -> Exhibit:
         f"{number(spot.x)} tok/s per user",
     )  # fmt: skip
     groups = _groups(answer, {id(option): throughput(option) for option in _shown(answer)})
-    return _exhibit(
+    return exhibit(
         "pareto", "Throughput per accelerator against speed per user",
         "Up and to the right is better. Every point meets the SLO at the busiest minute with the "
         "fewest replicas that do; each line joins the deployments of one accelerator that no other "
@@ -84,7 +84,7 @@ def price_by_speed(answer: Answer) -> Exhibit:
         f"{number(spot.x)} tok/s per user",
     )  # fmt: skip
     groups = _groups(answer, {id(option): price(option) for option in _shown(answer)})
-    return _exhibit(
+    return exhibit(
         "price", "Price of a token against speed per user",
         "Down and to the right is better. The price is that of all tokens served, input and "
         "output, with idle time paid (allocation basis). The stair is "
@@ -135,7 +135,7 @@ def price_steps(answer: Answer) -> Exhibit:
     rows = [
         (s.name, number(s.added * MILLION), number(s.price * MILLION), s.formula) for s in steps
     ]
-    return _exhibit(
+    return exhibit(
         "waterfall", "Where the price comes from",
         "From hardware that reaches every peak rate to what is paid, idle time included: each "
         f"orange bar is what one fact of life adds, green is the actual price. {remark}",
@@ -177,7 +177,7 @@ def swings(answer: Answer) -> Exhibit:
         "assumption", "low end", "USD/h at low end", "choice at low end", "high end",
         "USD/h at high end", "choice at high end", "choice changes",
     )  # fmt: skip
-    return _exhibit(
+    return exhibit(
         "tornado", "What would change the answer",
         "The search is run again with one assumption moved to both ends of its range of doubt. "
         "Orange means that another accelerator, layout or number format would be chosen.",
@@ -197,7 +197,7 @@ def rate(answer: Answer) -> Exhibit:
         (number(place * shape.bin_width / 60), number(float(value)))
         for place, value in enumerate(shape.series)
     ]
-    return _exhibit(
+    return exhibit(
         "arrivals", "Requests over time",
         "Replicas are counted for the busiest minute and paid for the whole span.",
         arrivals(shape.series, shape.bin_width, shape.rate, shape.peak_rate),
@@ -212,7 +212,7 @@ def token_lengths(answer: Answer) -> Exhibit:
         (number(float(prompt), 4), number(float(output), 4))
         for prompt, output in zip(shape.inputs, shape.outputs, strict=True)
     ]
-    return _exhibit(
+    return exhibit(
         "lengths", "Lengths of requests",
         f"{len(shape.inputs)} equally likely points stand for all requests in the prediction.",
         lengths(shape.inputs, shape.outputs),
@@ -233,5 +233,6 @@ def exhibits(answer: Answer) -> Iterator[Exhibit]:
     yield token_lengths(answer)
 
 
-def _exhibit(key: str, title: str, caption: str, figure: Figure, data: Table) -> Exhibit:
+def exhibit(key: str, title: str, caption: str, figure: Figure, data: Table) -> Exhibit:
+    """Return a drawn figure with its words and data."""
     return Exhibit(key=key, title=title, caption=caption, drawing=svg(figure, key), data=data)

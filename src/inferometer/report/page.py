@@ -14,7 +14,7 @@ from inferometer.report.answer import Answer
 from inferometer.report.exhibits import exhibits
 from inferometer.report.sources import sources
 
-_PAGES = Environment(
+PAGES = Environment(
     loader=PackageLoader("inferometer.report"),
     autoescape=True,
     undefined=StrictUndefined,
@@ -38,7 +38,7 @@ def write(answer: Answer, path: Path) -> None:
 
 def render(answer: Answer) -> str:
     """Return the report of a plan as one HTML document."""
-    return _PAGES.get_template("plan.html.j2").render(_content(answer))
+    return PAGES.get_template("plan.html.j2").render(_content(answer))
 
 
 def _content(answer: Answer) -> Mapping[str, Any]:

@@ -151,7 +151,8 @@ def waterfall(stages: Sequence[Stage], reference: tuple[str, float] | None = Non
     axes.barh(rows, [stage.added for stage in stages], left=starts, color=colours, height=0.62)
     axes.barh([len(stages)], [stages[-1].price], color=SERIES[2], height=0.62)
     for row, stage in enumerate(stages):
-        text = dollars(stage.added) if row == 0 else f"+{dollars(stage.added)}"
+        plus = "+" if row and stage.added >= 0 else ""
+        text = f"{plus}{dollars(stage.added)}"
         _beside(axes, max(stage.price, stage.price - stage.added), row, text)
         axes.plot([stage.price] * 2, [row, row + 1], color=MUTED, linewidth=0.8, zorder=1)
     _beside(axes, stages[-1].price, len(stages), dollars(stages[-1].price), bold=True)

@@ -160,6 +160,17 @@ def shape_of_lengths(  # noqa: PLR0913 - what a trace would have told
     )
 
 
+def with_rate(shape: Shape, factor: float) -> Shape:
+    """Return `shape` with `factor` as many requests in the same time."""
+    return replace(
+        shape,
+        requests=shape.requests * factor,
+        rate=shape.rate * factor,
+        peak_rate=shape.peak_rate * factor,
+        series=shape.series * factor,
+    )
+
+
 def with_longer_outputs(shape: Shape, factor: float, context: int) -> Shape:
     """Return `shape` with outputs `factor` as long, at least 1, cut where `context` is full."""
     points = np.minimum(np.maximum(shape.outputs * factor, 1.0), context - shape.inputs)
