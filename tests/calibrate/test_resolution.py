@@ -1,7 +1,8 @@
 import pytest
 
+from inferometer.calibrate.layouts import layout, pool
 from inferometer.calibrate.measurement import Row
-from inferometer.calibrate.resolution import engine, layout, pool, precision
+from inferometer.calibrate.resolution import engine, precision
 from inferometer.catalog.models import model
 
 

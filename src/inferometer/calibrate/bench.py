@@ -69,11 +69,13 @@ class Group:
 def compile_groups(
     observations: Sequence[Observation], efficiencies: Efficiencies
 ) -> tuple[Group, ...]:
-    """Return `observations` by kind of load, compiled; O(observations)."""
-    kinds = [_kind(observation) for observation in observations]
+    """Return `observations` by kind of load and speculation, compiled; O(observations)."""
+    members: dict[tuple[str, str], list[int]] = {}
+    for place, observation in enumerate(observations):
+        drafting = str(observation.subject.deployment.speculation or "")
+        members.setdefault((_kind(observation), drafting), []).append(place)
     groups = list[Group]()
-    for kind in sorted(set(kinds)):
-        places = [place for place, other in enumerate(kinds) if other == kind]
+    for (kind, _), places in sorted(members.items()):
         places.sort(key=lambda place: observations[place].subject.deployment.model.key)
         chosen = tuple(observations[place] for place in places)
         groups.append(_group(kind, chosen, np.array(places), efficiencies))
@@ -90,13 +92,14 @@ def _group(
     places: NDArray[np.int64],
     efficiencies: Efficiencies,
 ) -> Group:
-    names = ("inputs", "outputs", "clients", "rate", "requests", "tpot_limit", "burst")
+    names = ("inputs", "outputs", "clients", "held", "rate", "requests", "tpot_limit", "burst")
     loads = {name: np.array([getattr(o.load, name) for o in chosen]) for name in names}
     passes = ("prefill", "prompts", "prefill_past", "sequences", "context")
     loads |= {f"pass_{n}": np.array([getattr(o.load.one_pass, n) for o in chosen]) for n in passes}
     loads["accelerators"] = np.array([float(o.subject.accelerators) for o in chosen])
     loads["share"] = np.array([o.subject.compute_share for o in chosen])
     loads["cap"] = np.array([o.subject.power_cap or np.inf for o in chosen])
+    loads["host"] = np.array([_host_power(o) for o in chosen])
     loads["balanced"] = np.array([float(o.load.balanced) for o in chosen])
     fronts = [o.subject.prefill for o in chosen if o.subject.prefill is not None]
     return Group(
@@ -107,6 +110,18 @@ def _group(
         front=_pool(fronts, loads, efficiencies) if kind == "pools" else None,
         loads=loads,
     )
+
+
+def _host_power(one: Observation) -> float:
+    """Return what the servers around the accelerators add where a row was measured at the wall."""
+    if AT_THE_WALL not in one.row.cells.get("power_scope", "").lower():
+        return 0.0
+    node = one.subject.deployment.node
+    return node.host_power / node.accelerators * one.subject.accelerators
+
+
+AT_THE_WALL = "wall"
+"""Word by which `power_scope` says that a meter stood between the whole system and the grid."""
 
 
 def _pool(
@@ -122,11 +137,12 @@ def _pool(
         counts.append(lanes.count)
         limits.append(lanes.limit)
     stacked = stack(machines)
+    lanes = np.concatenate(counts)
     return Pool(
         machine=stacked,
         demand=fixed_lengths(loads["inputs"], loads["outputs"], stacked.shard.reaches),
-        lanes=np.concatenate(counts),
-        limit=np.concatenate(limits),
+        lanes=lanes,
+        limit=np.maximum(np.concatenate(limits), loads["held"] / lanes),
         accelerators=np.array([float(d.accelerators) for d in deployments]),
     )
 

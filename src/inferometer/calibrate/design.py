@@ -14,9 +14,12 @@ from inferometer.perf.rates import Rates, factor_keys, scales
 
 SPREAD: Mapping[str, float] = {
     "base": 0.7,
+    "make": 0.35,
+    "kernel": 0.2,
     "architecture": 0.35,
     "accelerator": 0.2,
-    "engine": 0.6,
+    "engine": 0.5,
+    "release": 0.4,
     "format": 0.4,
     "model": 0.3,
     "link": 0.4,

@@ -13,7 +13,14 @@ from inferometer.perf.closed_loop import closed_loop
 from inferometer.perf.power import busy_draw, step_power
 from inferometer.perf.roofline import Batch, StepTime, step_time
 from inferometer.perf.static_batch import static_batch
-from inferometer.perf.steady import Steady, prefill_time, running_sequences, steady
+from inferometer.perf.steady import (
+    Steady,
+    decode_step,
+    prefill_time,
+    running_sequences,
+    steady,
+    step_yield,
+)
 
 ITL_LEVELS: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 """Quantiles of gaps between tokens that sources report."""
@@ -31,24 +38,11 @@ def forecast(group: Group) -> Columns:
     if group.kind in OFFLINE:
         group = replace(group, main=group.main.unstreamed())
     columns = _KINDS[group.kind](group)
-    return {**columns, "power": columns["power"] + _host_power(group)}
+    return {**columns, "power": columns["power"] + group.loads["host"]}
 
 
-def _host_power(group: Group) -> Floats:
-    """Return what the servers around the accelerators add where a row was measured at the wall."""
-    watts = np.zeros(len(group.observations))
-    for place, one in enumerate(group.observations):
-        if AT_THE_WALL in one.row.cells.get("power_scope", "").lower():
-            node = one.subject.deployment.node
-            watts[place] = node.host_power / node.accelerators * one.subject.accelerators
-    return watts
-
-
-AT_THE_WALL = "wall"
-"""Word by which `power_scope` says that a meter stood between the whole system and the grid."""
-
-OFFLINE = frozenset({"static", "prompt", "offline", "step"})
-"""Kinds of load whose tokens no client waits for."""
+OFFLINE = frozenset({"static", "prompt", "offline", "bounded", "step"})
+"""Kinds of load without clients that stream: MLPerf's server scenario calls the engine itself."""
 
 
 def _closed(group: Group) -> Columns:
@@ -225,7 +219,7 @@ def _pools(group: Group) -> Columns:
     places = front.lanes * workers
     capacity = places / chunk
     offered = np.where(loads["rate"] > 0, loads["rate"], np.inf)
-    steps = np.maximum(loads["outputs"] - 1, 1.0)
+    steps = np.maximum(loads["outputs"] - 1, 1.0) / step_yield(back.machine).tokens
     clients = np.where(np.isfinite(offered), back.limit * back.lanes, loads["clients"])
     running = np.clip(clients / back.lanes, 1.0, back.limit)
     limit, first = running, transfer
@@ -246,7 +240,7 @@ def _pools(group: Group) -> Columns:
     ttft = np.where(np.isfinite(offered), first, waiting + burst)
     decode_power = step_power(_decode_step(running, back), back.machine) * back.accelerators
     return {
-        **_requests(ttft, tpot, rate, loads["outputs"]),
+        **_requests(ttft, tpot / step_yield(back.machine).tokens, rate, loads["outputs"]),
         "itl_p50": tpot, "itl_mean": tpot, "itl_p99": tpot,
         "power": decode_power + _prefill_power(one, front) * front.accelerators,
     }  # fmt: skip
@@ -263,7 +257,8 @@ def _balance(group: Group, chunk: Floats) -> Floats:
         return np.ones_like(chunk)
     running = np.clip(loads["clients"] / back.lanes, 1.0, back.limit)
     tpot = _decode_step(running, back).total
-    rate = running * back.lanes / (np.maximum(loads["outputs"] - 1, 1.0) * tpot)
+    steps = np.maximum(loads["outputs"] - 1, 1.0) / step_yield(back.machine).tokens
+    rate = running * back.lanes / (steps * tpot)
     return np.clip(np.round(rate * chunk / front.lanes), 1.0, MOST_WORKERS)
 
 
@@ -292,14 +287,7 @@ def _handover(pool: Pool) -> Floats:
 
 
 def _decode_step(sequences: Floats, pool: Pool) -> StepTime:
-    zero = np.zeros_like(sequences)
-    batch = Batch(
-        sequences=sequences,
-        context=pool.demand.context,
-        prefill=zero,
-        prefill_context=pool.demand.prefill_context,
-    )
-    return step_time(batch, pool.machine)
+    return decode_step(sequences, pool.machine, pool.demand)
 
 
 def _step(group: Group) -> Columns:

@@ -37,6 +37,8 @@ class Load:
         inputs: Mean prompt length, tokens.
         outputs: Mean output length, tokens.
         clients: Clients, or sequences of the static batch, over all replicas.
+        held: Sequences that the source saw running at a time, over all replicas; 0 if not stated.
+            They fitted, whatever the memory model says.
         rate: Requests per second, for "open".
         requests: Requests of the run; 0 if not stated.
         tpot_limit: Time per output token to keep, for "bounded".
@@ -50,6 +52,7 @@ class Load:
     inputs: float = 1.0
     outputs: float = 1.0
     clients: float = 1.0
+    held: float = 0.0
     rate: PerSecond = 0.0
     requests: float = 0.0
     tpot_limit: Seconds = 0.0

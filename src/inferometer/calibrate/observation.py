@@ -3,14 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from inferometer.calibrate.layouts import layout, mixed_pools, pool, stated_workers
 from inferometer.calibrate.measurement import Load, Observation, Pass, Refusal, Row, Subject
-from inferometer.calibrate.resolution import (
-    FindModel,
-    deployment,
-    layout,
-    pool,
-    stated_workers,
-)
+from inferometer.calibrate.resolution import FindModel
+from inferometer.calibrate.subjects import deployment
 from inferometer.calibrate.tables import number
 from inferometer.catalog import tables
 from inferometer.catalog.models import Model
@@ -97,7 +93,7 @@ def model_name(row: Row) -> str:
 def _serving(row: Row, model: Model) -> Observation:
     load = _serving_load(row)
     prefill, decode = (pool(row, model, name) for name in ("prefill_cfg", "decode_cfg"))
-    if prefill is None or decode is None:
+    if prefill is None or decode is None or mixed_pools(row):
         parallelism, replicas = layout(row, model)
         return Observation(row=row, subject=_subject(row, model, parallelism, replicas, load),
                            load=load)  # fmt: skip
@@ -184,13 +180,17 @@ def _benchmark(row: Row) -> tuple[float, float, float]:
 
 def _energy(row: Row, model: Model) -> Observation:
     cells = row.cells
-    clients = number(cells.get("max_num_seqs", "")) or number(cells.get("avg_batch_size", ""))
+    held = number(cells.get("avg_batch_size", "")) or 0.0
+    clients = held or number(cells.get("max_num_seqs", ""))
     inputs = number(cells.get("avg_input_len", "")) or TASK_INPUTS.get(cells.get("task", ""), 200.0)
     outputs = number(cells.get("avg_output_len", ""))
     if not clients or not outputs or min(clients, outputs, inputs) <= 0:
-        raise InferometerError(f"{row.key}: positive max_num_seqs and avg_output_len are wanted")
+        raise InferometerError(
+            f"{row.key}: positive max_num_seqs (or avg_batch_size) and avg_output_len are wanted"
+        )
     parallelism, replicas = layout(row, model)
-    load = Load(kind="closed", inputs=inputs, outputs=outputs, clients=clients * parallelism.data)
+    load = Load(kind="closed", inputs=inputs, outputs=outputs, clients=clients * parallelism.data,
+                held=held * parallelism.data)  # fmt: skip
     return Observation(
         row=row, subject=_subject(row, model, parallelism, replicas, load), load=load
     )

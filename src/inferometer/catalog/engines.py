@@ -12,8 +12,9 @@ class Engine:
     """One serving engine as it is shipped.
 
     Attributes:
-        key: "vllm", "sglang", "trtllm", "llama.cpp".
+        key: "vllm", "sglang", "trtllm", "llama.cpp", or an older release of one.
         aliases: Other spellings.
+        lineage: Key of the engine that this is an older release of; "" for current ones.
         memory_rule: "of-total" (vLLM, SGLang: KV = total x fraction - the rest) or "of-free"
             (TensorRT-LLM: KV = (total - the rest) x fraction).
         memory_fraction: The fraction in that rule as shipped.
@@ -29,6 +30,7 @@ class Engine:
 
     key: str
     aliases: tuple[str, ...] = ()
+    lineage: str = ""
     memory_rule: str
     memory_fraction: float
     reserve: Bytes

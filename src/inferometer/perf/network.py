@@ -44,14 +44,14 @@ def links(candidates: Candidates, shard: Shard) -> Links:
     """Return the collectives of every configuration.
 
     A ring all-reduce moves 2 (n - 1) / n of the message through each link; a layer has two, or one
-    where routed experts replace the second by an all-to-all pair over `tensor x data` ranks, which
-    moves (r - 1) / r of k copies of each token there and back.
+    where data-parallel ranks share routed experts: an all-to-all pair over `tensor x data` ranks
+    takes the second's place, and moves (r - 1) / r of k copies of each token there and back. Tensor
+    ranks alone hold the same tokens, so whole experts on them need the all-reduce and no exchange.
     """
     tensor = candidates.column("tensor")
     ranks = tensor * candidates.data
     shared = (tensor > 1).astype(np.float64)
-    whole = (candidates.data > 1) | candidates.expert
-    spread = (whole & (ranks > 1) & (shard.moe_layers > 0)).astype(np.float64)
+    spread = ((candidates.data > 1) & (shard.moe_layers > 0)).astype(np.float64)
     exchanges = 2.0 * shard.moe_layers * spread
     reductions = (2.0 * shard.layers - shard.moe_layers * spread) * shared
     volume = 2 * (tensor - 1) / tensor * shard.activation_width

@@ -143,36 +143,58 @@ def factor_keys(
         ("expert_compute", "expert_bandwidth", "expert_overhead"), precision.experts
     )
     part["kv_bandwidth"] = precision.kv
+    lineage = engine.lineage or engine.key
+    number_format = part.get(name, precision.linear).key
     keys = {
         "architecture": (accelerator.architecture,),
         "accelerator": (accelerator.key,),
+        "make": (accelerator.vendor.lower(),),
+        "kernel": (f"{lineage}/{number_format}/{accelerator.architecture}",),
         "link": (accelerator.link,),
-        "engine": (engine.key,),
-        "format": (part.get(name, precision.linear).key,),
+        "engine": (lineage,),
+        "release": (engine.key,),
+        "format": (number_format,),
         "model": traits(model),
     }
     return tuple(f"{kind}:{key}" for kind in REFINED_BY[name] for key in keys[kind])
 
 
-_KERNEL = ("architecture", "accelerator", "engine", "format")
+_KERNEL = ("make", "architecture", "accelerator", "engine", "release", "format", "kernel")
 REFINED_BY: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("linear_compute", "expert_compute"), _KERNEL),
     **dict.fromkeys(("weight_bandwidth", "expert_bandwidth"), _KERNEL),
-    "attention_compute": ("architecture", "engine", "model"),
+    "attention_compute": ("make", "architecture", "engine", "release", "model"),
     "kv_bandwidth": (*_KERNEL, "model"),
-    **dict.fromkeys(("link", "reduction_latency", "exchange_latency"), ("link", "engine")),
+    **dict.fromkeys(
+        ("link", "reduction_latency", "exchange_latency"), ("link", "engine", "release")
+    ),
     "reduction_rank_latency": ("link",),
-    "step_overhead": ("engine", "model"),
-    "layer_overhead": ("architecture", "engine", "format", "model"),
-    "expert_overhead": ("architecture", "engine", "format"),
-    "eager_overhead": ("engine", "model"),
-    "sequence_overhead": ("engine", "model"),
-    "stream_overhead": ("engine",),
-    "prefill_overhead": ("engine",),
+    "step_overhead": ("engine", "release", "model"),
+    "layer_overhead": ("make", "architecture", "engine", "release", "format", "model", "kernel"),
+    "expert_overhead": ("make", "architecture", "engine", "release", "format", "kernel"),
+    "eager_overhead": ("engine", "release", "model"),
+    "sequence_overhead": ("engine", "release", "model"),
+    "stream_overhead": (
+        "engine",
+        "release",
+    ),
+    "prefill_overhead": (
+        "engine",
+        "release",
+    ),
     "routing_spread": (),
-    "imbalance": ("engine",),
-    "request_overhead": ("engine",),
-    "handover_latency": ("engine",),
+    "imbalance": (
+        "engine",
+        "release",
+    ),
+    "request_overhead": (
+        "engine",
+        "release",
+    ),
+    "handover_latency": (
+        "engine",
+        "release",
+    ),
     **dict.fromkeys(
         ("power_busy", "power_compute", "power_memory"), ("architecture", "accelerator")
     ),

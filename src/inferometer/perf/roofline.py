@@ -146,8 +146,24 @@ def _experts(tokens: Floats, machine: Machine) -> tuple[Floats, Floats]:
     spread = np.where(machine.candidates.expert, rate.imbalance, 1.0)
     alone = np.minimum(everywhere, 1.0) + np.maximum(everywhere - 1, 0.0) * rate.routing_spread
     touched = coverage(alone, work.experts, work.experts_active)
+    read = work.expert_bytes * touched * _busiest(touched, machine)
     flop = tokens * work.expert_flop * spread
-    return flop / rate.expert_compute, work.expert_bytes * touched / rate.expert_bandwidth
+    return flop / rate.expert_compute, read / rate.expert_bandwidth
+
+
+def _busiest(touched: Floats, machine: Machine) -> Floats:
+    """Return experts that the busiest rank reads over the mean, at least 1 [config].
+
+    Whole experts spread over r ranks: each of a rank's n experts is read with probability p, so
+    that the greatest of r binomial counts exceeds the mean n p by about sqrt(2 ln r n p (1 - p)),
+    the expected maximum of r normal variables, and never reaches beyond n.
+    """
+    tensor, data = machine.candidates.column("tensor"), machine.candidates.data
+    ranks = np.where(machine.candidates.expert, tensor * data, 1.0)
+    own = np.maximum(machine.shard.experts, 1.0) / ranks
+    mean = np.maximum(own * touched, np.finfo(float).tiny)
+    excess = np.sqrt(2 * np.log(ranks) * mean * np.maximum(1 - touched, 0.0))
+    return np.minimum(mean + excess, np.maximum(own, mean)) / mean
 
 
 def _attention(batch: Batch, decoding: Floats, machine: Machine) -> tuple[Floats, Floats]:

@@ -78,6 +78,12 @@ def steady(sequences: Floats, machine: Machine, demand: Demand) -> Steady:
     return Steady(plain=plain, mixed=mixed, share=share, chunk=chunk, step=mean)
 
 
+def decode_step(sequences: Floats, machine: Machine, demand: Demand) -> StepTime:
+    """Return the step of one lane whose `sequences` running sequences meet no prompt."""
+    queries = step_yield(machine).queries
+    return _step(sequences, np.zeros_like(sequences), machine, demand, queries)
+
+
 def prefill_time(
     prompt: float | Floats, sequences: Floats, machine: Machine, demand: Demand
 ) -> Floats:

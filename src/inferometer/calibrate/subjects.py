@@ -1,0 +1,67 @@
+"""What a row measured: its deployment, with engine defaults where it says nothing."""
+
+from inferometer.calibrate.layouts import stated_workers
+from inferometer.calibrate.measurement import Row
+from inferometer.calibrate.resolution import accelerator, engine, latent, lineage, precision
+from inferometer.calibrate.tables import number
+from inferometer.catalog import tables
+from inferometer.catalog.models import Model
+from inferometer.deployment import Deployment, EngineSettings, Parallelism, Speculation
+
+MULTI_TOKEN = Speculation(draft_tokens=3, acceptance=0.62, draft_cost=0.05)
+"""Multi-token prediction as InferenceX runs it on TensorRT-LLM: three drafted tokens. Acceptance
+and cost are assumed such that rows of these runs lie as far below rows of equal configuration that
+do not draft (32 pairs, 1.2 to 2.3 times, median 1.6) as the model says."""
+
+_MULTI_TOKEN_RUNS = (("1.2.0rc6.post3", ""), ("", "2026-01-14"))
+"""Version and date of the aggregated runs that draft, "" for any: the source does not say so, but
+each has a twin of the same configuration, clients and lengths that is slower by that much."""
+
+
+def speculation(row: Row, model: Model) -> Speculation | None:
+    """Return the multi-token prediction of a row whose run is known to use it."""
+    if not latent(model) or "inferencex" not in row.source or lineage(row) != "trtllm":
+        return None
+    if row.cells.get("prefill_cfg", ""):
+        return (
+            None
+            if stated_workers(row) or row.cells.get("measured_date", "") < "2026"
+            else MULTI_TOKEN
+        )
+    run = row.cells.get("engine_version", ""), row.cells.get("measured_date", "")
+    known = any(
+        version in {"", run[0]} and date in {"", run[1]} for version, date in _MULTI_TOKEN_RUNS
+    )
+    return MULTI_TOKEN if known else None
+
+
+def deployment(
+    row: Row, model: Model, parallelism: Parallelism, *, replicas: int, sequences: float
+) -> Deployment:
+    """Return the deployment of a row, with engine defaults where it says nothing.
+
+    Args:
+        row: The row.
+        model: Its model.
+        parallelism: Layout of one replica.
+        replicas: Replicas.
+        sequences: Sequences that every data-parallel rank must admit.
+    """
+    chip, runs = accelerator(row), engine(row)
+    tokens = number(row.cells.get("max_num_batched_tokens", "")) or runs.max_batched_tokens
+    return Deployment(
+        model=model,
+        accelerator=chip,
+        node=tables.node(chip.key),
+        parallelism=parallelism,
+        precision=precision(row, model),
+        settings=EngineSettings(
+            engine=runs,
+            max_num_seqs=max(int(sequences), 1),
+            max_batched_tokens=int(tokens),
+            memory_fraction=runs.memory_fraction,
+            prefix_caching=False,
+        ),
+        replicas=replicas,
+        speculation=speculation(row, model),
+    )
