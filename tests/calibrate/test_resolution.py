@@ -1,8 +1,9 @@
 import pytest
 
-from inferometer.calibrate.layouts import layout, pool
+from inferometer.calibrate.layouts import layout, mixed_pools, pool
 from inferometer.calibrate.measurement import Row
 from inferometer.calibrate.resolution import engine, precision
+from inferometer.calibrate.subjects import speculation
 from inferometer.catalog.models import model
 
 
@@ -51,13 +52,68 @@ def test_no_counts_means_the_fewest_ranks_that_leave_room_and_replicas() -> None
 
 @pytest.mark.parametrize(
     ("name", "date", "wanted"),
-    [("vllm", "2024-06", "vllm-v0"), ("vLLM 0.9.0", "2025-09", "vllm"), ("", "", "vllm"),
-     ("tensorrt-llm", "2024", "trtllm-0"), ("tensorrt-llm", "2025", "trtllm"),
-     ("ollama (llama.cpp)", "2026", "llama.cpp"), ("sglang", "2024", "sglang"),
-     ("an engine of their own", "2025-05", "vllm")],
+    [("vllm", "2024-06", "vllm-v0"), ("vLLM 0.9.0", "2025-09", "vllm-2025"), ("", "", "vllm"),
+     ("vllm", "2025-12-01", "vllm"), ("tensorrt-llm", "2024", "trtllm-0"),
+     ("tensorrt-llm", "2025", "trtllm-1"), ("tensorrt-llm", "2026-01-29", "trtllm"),
+     ("ollama (llama.cpp)", "2026", "llama.cpp"), ("sglang", "2024", "sglang-2025"),
+     ("an engine of their own", "2025-05", "vllm-2025")],
 )  # fmt: skip
 def test_engines_by_name_and_date(name: str, date: str, wanted: str) -> None:
     assert engine(row(engine=name, measured_date=date)).key == wanted
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted"),
+    [("0.5.4", "vllm-v0"), ("v0.11.2", "vllm-2025"), ("0.12.0", "vllm"), ("nightly", "vllm")],
+)
+def test_a_version_tells_the_release_where_no_date_does(version: str, wanted: str) -> None:
+    assert engine(row(engine="vllm", engine_version=version)).key == wanted
+
+
+RUN = {
+    "source": "aic-silicon/inferencex", "engine": "trtllm", "gpu": "GB200", "precision": "fp4",
+    "measured_date": "2026-02-06",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cells", "drafts"),
+    [
+        ({"engine_version": "1.2.0rc6.post3"}, True),
+        ({"engine_version": "1.2.0rc6.post2"}, False),
+        ({"engine_version": "1.2.0rc6.post3", "source": "another laboratory"}, False),
+        ({"engine_version": "0.8.1.post1", "prefill_cfg": '{"tp_size": "4"}'}, True),
+        ({"engine_version": "0.8.1.post1", "prefill_cfg": '{"num_workers": "4"}'}, False),
+    ],
+)
+def test_runs_known_to_draft(cells: dict[str, str], drafts: bool) -> None:  # noqa: FBT001
+    found = speculation(row(**RUN | cells), model("deepseek-v3"))
+    assert (found is not None) == drafts
+    assert speculation(row(**RUN | cells), model("llama-3.1-8b")) is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "wanted", "workers"),
+    [
+        # A decode worker with data-parallel attention over 32 ranks.
+        ({"tp": "32", "engine_version": "0.8.1"}, "TP1 DP32 EP", 1),
+        # 36 accelerators: four prefill, and four decode workers of eight while clients are few.
+        ({"tp": "36", "concurrency_or_rate": "128"}, "TP8 EP", 4),
+        ({"tp": "36", "concurrency_or_rate": "1075"}, "TP1 DP32 EP", 1),
+        ({"tp": "8", "num_gpus": "8", "concurrency_or_rate": "16"}, "TP8", 1),
+    ],
+)
+def test_racks_cut_latent_attention_at_most_eight_ways(
+    cells: dict[str, str], wanted: str, workers: int
+) -> None:
+    found, copies = layout(row(**RUN | cells), model("deepseek-v3"))
+    assert (str(found), copies) == (wanted, workers)
+
+
+def test_pools_of_early_llm_d_mix_and_others_do_not() -> None:
+    assert mixed_pools(row(engine="llm-d", prefill_cfg="1"))
+    assert not mixed_pools(row(engine="llm-d", prefill_cfg='{"num_workers": 1}'))
+    assert not mixed_pools(row(engine="vllm", prefill_cfg="1"))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +124,8 @@ def test_engines_by_name_and_date(name: str, date: str, wanted: str) -> None:
         ({"precision": "fp8"}, "fp8", "fp8", "bf16"),
         ({"precision": "fp8", "engine_norm": "trtllm"}, "fp8", "fp8", "fp8"),
         ({"note": "gemm=nvfp4;moe=nvfp4;moe_tp=1"}, "nvfp4", "nvfp4", "bf16"),
-        ({"model": "nvidia/Qwen3-32B-NVFP4"}, "nvfp4", "nvfp4", "bf16"),
+        ({"model": "nvidia/Qwen3-32B-NVFP4"}, "nvfp4", "nvfp4", "fp8"),
+        ({"model": "Qwen/Qwen3-32B-NVFP4"}, "nvfp4", "nvfp4", "bf16"),
         ({"model": "qwen3_14b (ollama tag)"}, "q4_k_m", "q4_k_m", "bf16"),
     ],
 )

@@ -71,6 +71,22 @@ def test_experts_touched_grow_with_tokens_up_to_all() -> None:
     assert few < many < most
 
 
+def test_whole_experts_wait_for_the_busiest_rank() -> None:
+    # 128 experts on 4 ranks: few tokens leave ranks unlike, many touch every expert of each.
+    cut, whole = (deployment("qwen3-30b-a3b", tensor=4, expert=e) for e in (False, True))
+    few, many = 2, 4096
+    assert decode(whole, few).memory[0] > decode(cut, few).memory[0]
+    assert decode(whole, many).memory[0] == pytest.approx(decode(cut, many).memory[0])
+
+
+def test_tensor_ranks_alone_exchange_no_tokens() -> None:
+    alone, apart = (deployment("qwen3-30b-a3b", expert=True, **cut)
+                    for cut in ({"tensor": 4}, {"data": 4}))  # fmt: skip
+    assert machine(alone).links.exchanges[0] == 0
+    assert machine(alone).links.reductions[0] == 2 * machine(alone).shard.layers
+    assert machine(apart).links.exchanges[0] == 2 * machine(apart).shard.moe_layers
+
+
 def test_soft_max_is_between_hard_and_sum() -> None:
     a, b = np.array([1.0, 2.0, 0.0]), np.array([1.0, 0.5, 3.0])
     mixed = soft_max(a, b)
