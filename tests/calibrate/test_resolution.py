@@ -86,7 +86,7 @@ RUN = {
         ({"engine_version": "0.8.1.post1", "prefill_cfg": '{"num_workers": "4"}'}, False),
     ],
 )
-def test_runs_known_to_draft(cells: dict[str, str], drafts: bool) -> None:  # noqa: FBT001
+def test_runs_known_to_draft(cells: dict[str, str], drafts: bool) -> None:
     found = speculation(row(**RUN | cells), model("deepseek-v3"))
     assert (found is not None) == drafts
     assert speculation(row(**RUN | cells), model("llama-3.1-8b")) is None

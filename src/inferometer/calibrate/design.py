@@ -27,6 +27,11 @@ SPREAD: Mapping[str, float] = {
 """Standard deviation of the logarithm of a factor before any data, by its dimension: how far kinds
 of silicon, engines and formats are expected to differ. It pools groups with little data."""
 
+KNOWN = 0.15
+"""The same for the base of a fraction of a peak. What good kernels reach is known better than what
+the silicon, engines and formats at hand do: these shall bear what is particular to them, so that
+silicon without rows starts from what good kernels reach."""
+
 LOOSER = 2.5
 """Multiple of that spread for overheads: host code differs by more than silicon does."""
 
@@ -87,8 +92,10 @@ def design(groups: Sequence[Group], efficiencies: Efficiencies) -> Design:
 
 
 def _spread(name: str, key: str) -> float:
-    looser = LOOSER if name.endswith(("overhead", "latency")) else 1.0
-    return SPREAD[key.split(":", maxsplit=1)[0] or "base"] * looser
+    dimension = key.split(":", maxsplit=1)[0]
+    if name.endswith(("overhead", "latency")):
+        return SPREAD[dimension or "base"] * LOOSER
+    return SPREAD[dimension] if dimension else KNOWN
 
 
 def _start(efficiencies: Efficiencies, name: str, key: str) -> float:

@@ -1,5 +1,6 @@
 """Cross-validation: fit without a group of rows, then judge the model on that group."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,10 +15,26 @@ from inferometer.calibrate.verdict import Verdict, verdicts_of
 from inferometer.catalog.efficiency import Efficiencies
 from inferometer.catalog.source import Source
 
+
+def family_of(observation: Observation) -> str:
+    """Return the model family of a row; what names a single model counts by its first word."""
+    name = observation.row.family
+    if "/" not in name and "(" not in name and " " not in name:
+        return name
+    word = re.match(r"[a-z]+", name.split("/")[-1].lower())
+    return word[0] if word else name
+
+
+def laboratory_of(observation: Observation) -> str:
+    """Return who measured a row: one owner's power sweeps are one source."""
+    source = observation.row.source
+    return source.split("/", maxsplit=1)[0] if observation.row.layout == "dvfs" else source
+
+
 LEFT_OUT: Mapping[str, Callable[[Observation], str]] = {
-    "family": lambda o: o.row.family,
+    "family": family_of,
     "accelerator": lambda o: o.subject.deployment.accelerator.architecture,
-    "source": lambda o: o.row.source,
+    "source": laboratory_of,
 }
 """What is left out whole, by name of the split; accelerators by silicon generation, since a
 relative of the same generation is not new."""
@@ -62,7 +79,7 @@ def calibrated(
     return fitted(parameters, theta, start, source)
 
 
-MOST_ROWS = 150
+MOST_ROWS = 80
 """Rows of one cell and layout that a fit reads: more of the same sweep teach nothing new."""
 
 

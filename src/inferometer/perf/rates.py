@@ -161,8 +161,8 @@ def factor_keys(
 
 _KERNEL = ("make", "architecture", "accelerator", "engine", "release", "format", "kernel")
 REFINED_BY: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("linear_compute", "expert_compute"), _KERNEL),
-    **dict.fromkeys(("weight_bandwidth", "expert_bandwidth"), _KERNEL),
+    **dict.fromkeys(("linear_compute", "weight_bandwidth"), (*_KERNEL, "model")),
+    **dict.fromkeys(("expert_compute", "expert_bandwidth"), _KERNEL),
     "attention_compute": ("make", "architecture", "engine", "release", "model"),
     "kv_bandwidth": (*_KERNEL, "model"),
     **dict.fromkeys(
