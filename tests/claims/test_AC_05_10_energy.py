@@ -5,13 +5,19 @@ AC-05, AC-07 and AC-08 are published ones and were never fitted. Where the model
 test says so (xfail, strict), with what it reaches.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
-from perf_cases import deployment, machine, serve
+from perf_cases import deployment as deployed
+from perf_cases import machine, serve
 
 from inferometer.perf.demand import fixed_lengths
 from inferometer.perf.power import step_power
 from inferometer.perf.static_batch import static_batch
+
+# ML.ENERGY v3 ran vLLM as it was in 2025.
+deployment = partial(deployed, served="vllm-2025")
 
 
 def batch_of_one(tensor: int) -> tuple[float, float]:
@@ -33,7 +39,7 @@ def test_AC_05_tensor_parallelism_costs_energy() -> None:
     assert 1 < two / one < four / one
 
 
-@pytest.mark.xfail(strict=True, reason="the model gives +6 % and +18 % for +29 % and +55 %")
+@pytest.mark.xfail(strict=True, reason="the model gives +7 % and +21 % for +29 % and +55 %")
 def test_AC_05_energy_by_the_published_amount() -> None:
     one, two, four = (batch_of_one(tensor)[1] for tensor in (1, 2, 4))
     assert two / one - 1 == pytest.approx(0.29, abs=0.15)
@@ -46,7 +52,7 @@ def test_AC_06_a_second_accelerator_gives_more_than_half_of_the_speed_again() ->
     assert two.rate / one.rate == pytest.approx(1.78, rel=0.15)
 
 
-@pytest.mark.xfail(strict=True, reason="the model sees no saving: x1.08 for x0.89")
+@pytest.mark.xfail(strict=True, reason="the model sees no saving: x1.09 for x0.89")
 def test_AC_06_and_less_energy_per_token() -> None:
     one, two = (serve(deployment("qwen3-32b", tensor=n), 32, 120, 630) for n in (1, 2))
     assert two.joules_per_token / one.joules_per_token == pytest.approx(0.89, rel=0.15)
@@ -62,14 +68,22 @@ def fp8_change(sequences: int) -> float:
     return narrow.joules_per_token / wide.joules_per_token - 1
 
 
-@pytest.mark.parametrize("sequences", [64, 128, 256])
+STILL_DEAR = pytest.mark.xfail(strict=True, reason="the model says +2 % for -12 %")
+
+
+@pytest.mark.parametrize("sequences", [pytest.param(64, marks=STILL_DEAR), 128, 256])
 def test_AC_07_fp8_saves_energy_in_large_batches(sequences: int) -> None:
     assert fp8_change(sequences) < 0
 
 
 def test_AC_07_fp8_costs_energy_in_small_batches() -> None:
-    assert fp8_change(8) == pytest.approx(0.56, abs=0.15)
+    assert fp8_change(8) > fp8_change(16) > 0
     assert fp8_change(16) == pytest.approx(0.22, abs=0.15)
+
+
+@pytest.mark.xfail(strict=True, reason="the model says +39 % for +56 %, tolerance 15 points")
+def test_AC_07_and_by_the_published_amount_at_eight() -> None:
+    assert fp8_change(8) == pytest.approx(0.56, abs=0.15)
 
 
 def halved() -> dict[int, float]:
@@ -91,7 +105,7 @@ def test_AC_08_half_the_accelerators_in_half_the_bytes_save_energy() -> None:
     assert max(halved().values()) < -0.24
 
 
-@pytest.mark.xfail(strict=True, reason="the model saves 46 to 48 % for 32 to 41 %")
+@pytest.mark.xfail(strict=True, reason="the model saves 51 to 55 % for 32 to 41 %")
 def test_AC_08_by_the_published_amounts() -> None:
     assert halved() == pytest.approx(PUBLISHED, abs=0.08)
 

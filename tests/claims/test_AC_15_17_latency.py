@@ -1,9 +1,15 @@
 """Claims on reasoning length and on the price of percentiles (claims.md, AC-15 to AC-17)."""
 
+from functools import partial
+
 import pytest
-from perf_cases import deployment, serve
+from perf_cases import deployment as deployed
+from perf_cases import serve
 
 from inferometer.deployment import Deployment
+
+# ML.ENERGY v3 ran vLLM as it was in 2025.
+deployment = partial(deployed, served="vllm-2025")
 
 # ML.ENERGY leaderboard v3, Llama-3.1-70B on 4 H100, chat: ITL p50 and p99 (ms) and J per token, by
 # the limit on running sequences.

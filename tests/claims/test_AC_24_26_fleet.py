@@ -1,6 +1,7 @@
 """AC-24 .. AC-26: mixed fleets (Griggs et al., Melange, arXiv 2404.14527; DynamoLLM, HPCA 2025)."""
 
 import datetime as dt
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -55,7 +56,8 @@ def test_AC_24_by_brute_force() -> None:
 def test_AC_25_workload_aware_planning_over_a_day() -> None:
     """A day of chat, peak to valley 2.8: classes by prompt, replicas by the hour, at equal SLO."""
     spec = read_spec(Path(__file__).parents[2] / "examples/diurnal_chat.toml")
-    trace = synthesise(spec, seed=0)
+    # Four times the example's traffic: one replica must not be enough at the peak.
+    trace = synthesise(replace(spec, rate=4 * spec.rate), seed=0)
     kind, names = classify(trace, 3)
     classes = classes_of(
         trace, kind, names, parse_slo(["ttft p99 <= 2 s", "tpot p99 <= 50 ms"]), {}
