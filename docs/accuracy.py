@@ -29,7 +29,7 @@ from inferometer.calibrate.verdict import quantity, verdicts_of
 from inferometer.catalog.efficiency import Efficiencies, efficiencies
 from inferometer.perf.counts import parameters
 
-FILES = ("serving.csv", "energy.csv", "steps.csv.gz", "steps_static.csv")
+FILES = ("serving.csv", "energy.csv", "dvfs.csv", "steps.csv.gz", "steps_static.csv")
 METRICS = (
     *("tokens_per_s", "tpot_ms_p50", "tpot_ms_mean", "itl_ms_p50", "ttft_ms_p50", "ttft_ms_mean"),
     *("avg_power_w", "energy_j_per_token", "latency_ms", "prefill_ms", "decode_ms"),
@@ -283,7 +283,8 @@ that no large source drowns the others.
   of time to read the weights, ranks, clients and lengths).
 
 aiconfigurator's own predictions are not in the table: its sample of silicon is off limits here.
-Power and energy are of all accelerators of a deployment, without host.
+Power and energy are of all accelerators of a deployment, with the host where a row was metered at
+the wall. Families of single models (power sweeps, step logs) are left out by their first word.
 
 """
 

@@ -155,7 +155,7 @@ def write(
         if shipped:
             (output / "efficiencies.toml").write_text(HEAD + efficiency_text(values))
             if residuals:
-                (output / "residuals.toml").write_text(residual_text(residuals))
+                (output / "residuals.toml").write_text(RESIDUAL_HEAD + residual_text(residuals))
             (output / "basis.toml").write_text(basis_text(basis))
             return
         parts = [efficiency_text(values, section="efficiencies."),
@@ -174,3 +174,10 @@ HEAD = """\
 
 """
 """Comment at the head of a file of efficiencies."""
+
+RESIDUAL_HEAD = """\
+# Ratio of measured to predicted in cross-validation: ends of the 80 % interval by
+# "quantity.load.novelty", "any" standing for any. Written by `inferometer calibrate`.
+
+"""
+"""Comment at the head of a file of intervals."""
