@@ -35,6 +35,7 @@ class _RefusalError(Exception):
 def handle(core: Core, client: ClientConnection, request: Request) -> None:
     """Answer a request, or start its exchange."""
     path = request.target.partition(b"?")[0]
+    client.draining = core.draining
     route = routes.METERED.get(path)
     family = "openai" if route is None else route.family
     request_id = core.fresh_id()

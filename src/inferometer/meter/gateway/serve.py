@@ -205,12 +205,10 @@ async def _drain(
 ) -> None:
     """Be unready but serving, then close the door, then let what runs finish."""
     LOG.info("draining: %d requests in flight", len(core.live))
-    for client in clients:
-        client.draining = True
     settings = core.settings
     until = monotonic() + settings.lb_window
     while monotonic() < until and not now.is_set():
-        for client in clients:  # also those accepted in the meantime
+        for client in clients:  # also those whose answer began before
             client.draining = True
         await _pause(now, 0.05)
     main.close()

@@ -1,0 +1,267 @@
+"""The gateway as a process: real signals, real files, killed under load."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from gateway_cases import (
+    COMPLETION,
+    DONE,
+    REPORT,
+    SECRET,
+    Answer,
+    Caller,
+    Step,
+    Upstream,
+    answer,
+    ask,
+    delta,
+    hashed,
+    post,
+    run,
+    streamed,
+)
+
+KEY_TABLE = '[[key]]\nid = "{id}"\nhash = "{hash}"\ntenant = "acme"\n'
+CANARY = "canary-7f3a-prompt-that-must-not-be-kept"
+
+
+@dataclass(slots=True)
+class Running:
+    """A gateway process and where it listens."""
+
+    process: asyncio.subprocess.Process
+    port: int
+    control: int
+    log: bytearray
+    callers: list[Caller] = field(default_factory=list)
+
+    async def caller(self, port: int = 0) -> Caller:
+        caller = Caller(*await asyncio.open_connection("127.0.0.1", port or self.port))
+        self.callers.append(caller)
+        return caller
+
+    async def get(self, path: str) -> Answer:
+        caller = await self.caller(self.control)
+        await caller.send(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        return await caller.read()
+
+
+def write(
+    folder: Path, port: int, *, keys: tuple[str, ...] = ("sk-alice",), **more: object
+) -> Path:
+    file = folder / "gateway.toml"
+    settings = {
+        "secret": "env:INFEROMETER_TEST_SECRET",
+        "listen": "127.0.0.1:0",
+        "control": "127.0.0.1:0",
+        "ledger": str(folder / "ledger.db"),
+        **more,
+    }
+    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+    rows = "".join(KEY_TABLE.format(id=f"k{n}", hash=hashed(key)) for n, key in enumerate(keys))
+    upstream = (
+        f'[[upstream]]\nname = "u"\nurl = "http://127.0.0.1:{port}/v1"\nmodels = {{m = "m"}}\n'
+    )
+    file.write_text(f"[gateway]\n{lines}\n{upstream}\n{rows}", encoding="utf-8")
+    return file
+
+
+@contextlib.asynccontextmanager
+async def upstream(*scripts: list[Step]) -> AsyncIterator[Upstream]:
+    found = Upstream(scripts)
+    server = await asyncio.start_server(found.serve, "127.0.0.1", 0)
+    found.port = server.sockets[0].getsockname()[1]
+    yield found
+    server.close()
+
+
+@contextlib.asynccontextmanager
+async def started(config: Path) -> AsyncIterator[Running]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "inferometer", "gateway", "--config", str(config)),
+        env={**os.environ, "INFEROMETER_TEST_SECRET": SECRET},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    log = bytearray()
+    while not (found := re.search(rb"port (\d+), control on port (\d+)", log)):
+        line = await process.stderr.readline()
+        assert line, log.decode()
+        log += line
+    running = Running(process, int(found[1]), int(found[2]), log)
+    try:
+        yield running
+    finally:
+        for caller in running.callers:
+            await caller.close()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        log += await process.stderr.read()
+        await process.wait()
+
+
+async def ended(running: Running) -> int:
+    running.process.terminate()
+    return await running.process.wait()
+
+
+def rows_of(folder: Path) -> list[tuple[str, int, str, str]]:
+    with contextlib.closing(sqlite3.connect(folder / "ledger.db")) as database:
+        found = database.execute("SELECT request, attempt, outcome, basis FROM attempt")
+        return [(str(a), int(b), str(c), str(d)) for a, b, c, d in found]
+
+
+async def _ask_for_ever(running: Running, told: list[str], stream: bool) -> None:
+    """Ask again and again; note the ids of answers that came to their end."""
+    with contextlib.suppress(OSError, asyncio.IncompleteReadError, ValueError):
+        caller = await running.caller()
+        while True:
+            got = await caller.post(ask(stream=stream))
+            if got.status == 200 and got.whole:
+                told.append(got.headers["x-request-id"])
+
+
+async def _killed_rounds(folder: Path, rounds: int) -> tuple[list[str], int]:
+    told: list[str] = []
+    async with upstream([0.01, answer(COMPLETION)], streamed(delta("a"), REPORT, DONE)) as server:
+        config = write(folder, server.port, lb_window=0.0)
+        for _ in range(rounds):
+            async with started(config) as running:
+                load = [
+                    asyncio.create_task(_ask_for_ever(running, told, n % 2 == 0)) for n in range(8)
+                ]
+                before = len(told)
+                while len(told) < before + 40:
+                    await asyncio.sleep(0.01)
+                running.process.kill()
+                await asyncio.gather(*load)
+        async with started(config) as running:  # takes over what the dead ones left
+            assert await ended(running) == 0
+        return told, len(server.seen)
+
+
+@pytest.mark.parametrize("rounds", [3, pytest.param(200, marks=pytest.mark.soak)])
+def test_kill_9_under_load_loses_nothing_and_doubles_nothing(tmp_path: Path, rounds: int) -> None:
+    """M11, (d) of the acceptance list: every answer that ended has one row, after every kill."""
+    told, sent = run(_killed_rounds(tmp_path, rounds), limit=60.0 * rounds)
+    found = rows_of(tmp_path)
+    times = Counter((request, attempt) for request, attempt, _, _ in found)
+    assert set(times.values()) == {1}
+    assert not set(told) - {request for request, _, _, _ in found}
+    assert len(told) >= 40 * rounds
+    assert len(found) <= sent + rounds * 8  # those begun and cut off are booked as such
+    assert {outcome for _, _, outcome, _ in found} <= {"ok", "interrupted", "client_gone"}
+
+
+def test_drain_finishes_what_runs_and_serves_until_the_balancer_knows(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        slow = [*streamed(delta("a"))[:-1], 1.0, *streamed(delta("b"), REPORT, DONE)[1:]]
+        async with upstream(slow, [answer(COMPLETION)]) as server:
+            config = write(tmp_path, server.port, lb_window=0.6)
+            async with started(config) as running:
+                assert (await running.get("/readyz")).status == 200
+                caller = await running.caller()
+                await caller.send(post(ask(stream=True)))
+                await caller.read_head()
+                running.process.terminate()
+                while (await running.get("/readyz")).status != 503:
+                    await asyncio.sleep(0.01)
+                assert (await running.get("/livez")).status == 200
+                late = await (await running.caller()).post(ask())  # still accepted
+                assert late.status == 200
+                assert late.headers["connection"] == "close"
+                body = b""
+                while data := await caller.read_chunk():
+                    body += data
+                assert body == delta("a") + delta("b") + DONE
+                assert await running.process.wait() == 0
+        assert [outcome for _, _, outcome, _ in rows_of(tmp_path)] == ["ok", "ok"]
+
+    run(scenario())
+
+
+def test_a_second_signal_ends_it_now_and_books_what_was_seen(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        hanging: list[Step] = [*streamed(delta("a"))[:-1], "hang"]
+        async with (
+            upstream(hanging) as server,
+            started(write(tmp_path, server.port, lb_window=30.0)) as running,
+        ):
+            caller = await running.caller()
+            await caller.send(post(ask(stream=True)))
+            await caller.read_head()
+            running.process.send_signal(signal.SIGTERM)
+            while (await running.get("/readyz")).status != 503:
+                await asyncio.sleep(0.01)
+            running.process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(running.process.wait(), 10) == 0
+        assert [row[2:] for row in rows_of(tmp_path)] == [("interrupted", "estimated")]
+
+    run(scenario())
+
+
+def test_reload_takes_a_good_file_and_keeps_the_old_for_a_bad_one(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with upstream([answer(COMPLETION)]) as server:
+            config = write(tmp_path, server.port, lb_window=0.0)
+            async with started(config) as running:
+                caller = await running.caller()
+                assert (await caller.post(ask(), token="sk-new")).status == 401  # noqa: S106
+                config.write_text("[gateway\n", encoding="utf-8")
+                await _reloaded(running, "kept")
+                assert (await caller.post(ask())).status == 200
+                write(tmp_path, server.port, keys=("sk-new",), lb_window=0.0)
+                await _reloaded(running, "ok")
+                assert (await caller.post(ask())).status == 401
+                assert (await caller.post(ask(), token="sk-new")).status == 200  # noqa: S106
+                assert await ended(running) == 0
+
+    run(scenario())
+
+
+async def _reloaded(running: Running, result: str) -> None:
+    running.process.send_signal(signal.SIGHUP)
+    line = f'reloads_total{{result="{result}"}} 1'
+    while line not in (await running.get("/metrics")).body.decode():
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("durability", ["window", "strict"])
+def test_no_prompt_completion_or_key_is_kept_anywhere(tmp_path: Path, durability: str) -> None:
+    """U10: canaries in prompt, completion, key and names; all files, logs, metrics read."""
+
+    async def scenario() -> bytes:
+        said = {**COMPLETION, "choices": [{"message": {"content": f"{CANARY}-out"}}]}
+        script = streamed(delta(f"{CANARY}-out"), REPORT, DONE)
+        async with upstream([answer(said)], script, [answer({"x": CANARY}, "500 X")]) as server:
+            config = write(tmp_path, server.port, durability=durability, lb_window=0.0)
+            async with started(config) as running:
+                caller = await running.caller()
+                for stream in (False, True, False):
+                    body = ask(stream=stream, messages=[{"role": "user", "content": CANARY}])
+                    await caller.post(body)
+                await caller.post({"model": CANARY + "\r\n\x1b[31m"})
+                await caller.post(ask(), token=CANARY)
+                metrics = (await running.get("/metrics")).body
+                running.process.kill()
+                await running.process.wait()
+            return bytes(running.log) + metrics
+
+    spoken = run(scenario())
+    assert b"attempts_total" in spoken
+    kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert b"acme" in kept
+    for found in (spoken, kept):
+        assert CANARY.encode() not in found
+        assert b"sk-alice" not in found
