@@ -26,6 +26,7 @@ app.command("inferometer.cli.compare:compare", name="compare")
 app.command("inferometer.cli.validate:validate", name="validate")
 app.command("inferometer.cli.calibrate:calibrate", name="calibrate")
 app.command("inferometer.cli.costs:costs", name="costs")
+app.command("inferometer.cli.reconcile:reconcile", name="reconcile")
 app.command("inferometer.cli.meter:app", name="meter")
 app.command("inferometer.cli.gateway:app", name="gateway")
 

@@ -1,6 +1,7 @@
 """`inferometer meter`: what fills the ledger or works on it, beside the gateway."""
 
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -12,14 +13,20 @@ from inferometer.cli import inputs
 from inferometer.cli.costs import FOREVER, instant, usd
 from inferometer.cli.options import Format, Question, Stated, deployment_spec, scenario_of
 from inferometer.cli.result import plain, show_json, show_rows
+from inferometer.cli.scenario import Scenario
+from inferometer.deployment import Deployment
 from inferometer.errors import LedgerError
 from inferometer.meter.chargeback import Replica, attribute
+from inferometer.meter.exposition import fetch, samples
 from inferometer.meter.focus import Account, rows, unpriced
 from inferometer.meter.focus_file import write
 from inferometer.meter.importing.files import import_file
+from inferometer.meter.power import between, counters
 from inferometer.meter.price_list import listed
 from inferometer.meter.price_overrides import overrides
 from inferometer.meter.prices import PriceTable
+from inferometer.meter.scrape import counted
+from inferometer.meter.scrape import lines as scraped
 from inferometer.meter.store.sqlite import SqliteLedger, connect
 from inferometer.meter.work_table import work_table
 from inferometer.perf.power import idle_power
@@ -58,10 +65,7 @@ def attribute_(
         deployment: The deployment.
         format: A table for people, or JSON.
     """
-    scenario = scenario_of(file, question or Question())
-    catalog = inputs.overlay_of(scenario)
-    spec = deployment_spec(scenario, deployment or Stated())
-    built = inputs.deployment_of(inputs.model_of(scenario), spec, catalog)
+    scenario, built, catalog = _stated(file, question, deployment)
     chips = built.parallelism.accelerators
     host = built.node.host_power / built.node.accelerators * chips
     replica = Replica(
@@ -162,3 +166,63 @@ def import_(
         show_json({"imported": rows})
     else:
         show_rows("Imported", rows)
+
+
+@app.command
+def scrape(
+    url: str,
+    file: Path | None = None,
+    /,
+    *,
+    usd_per_hour: float,
+    every: float = 60.0,
+    question: Question | None = None,
+    deployment: Stated | None = None,
+    format: Format = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Share a replica's cost over models from its engine's counters alone: no gateway needed.
+
+    Reads the page twice. What the replica cost beyond the time that its tokens took is unallocated.
+    vLLM, SGLang and llama.cpp are known.
+
+    Args:
+        url: The engine's metrics, as http://127.0.0.1:8000/metrics.
+        file: Scenario that states the deployment, a TOML file; options lie on top of it.
+        usd_per_hour: What the replica costs while it is up, used or not.
+        every: Seconds between the two readings.
+        question: What is asked.
+        deployment: The deployment.
+        format: A table for people, or JSON.
+    """
+    if not 0 < every <= 86_400:
+        raise LedgerError(f"every is {every} s; more than 0 and at most a day is wanted")
+    cost = _rate(usd_per_hour)
+    _, built, catalog = _stated(file, question, deployment)
+    work, model = work_table(built, efficiencies(catalog)), built.model.key
+    energy = counters()
+    began, first = time.monotonic(), counted(samples(fetch(url)), model)
+    time.sleep(every)
+    last, seconds = counted(samples(fetch(url)), model), time.monotonic() - began
+    joules = between(energy, counters())
+    found = scraped(first, last, seconds, cost, work)
+    shown = [plain(one) | {"usd": usd(one.nano)} for one in found]
+    measured = {
+        "seconds": seconds,
+        "energy_wh": None if joules is None else joules / 3.6e9,
+        "power": energy.label,
+    }
+    if format == "json":
+        show_json({"lines": shown, **measured})
+    else:
+        show_rows("Cost by model", shown)
+        show_rows("Readings", [measured])
+
+
+def _stated(
+    file: Path | None, question: Question | None, deployment: Stated | None
+) -> tuple[Scenario, Deployment, Path | None]:
+    """Return the scenario, the deployment that it states, and its own catalogue."""
+    scenario = scenario_of(file, question or Question())
+    catalog = inputs.overlay_of(scenario)
+    spec = deployment_spec(scenario, deployment or Stated())
+    return scenario, inputs.deployment_of(inputs.model_of(scenario), spec, catalog), catalog
