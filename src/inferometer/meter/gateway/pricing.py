@@ -8,8 +8,12 @@ from pathlib import Path
 from inferometer.meter.config import Upstream
 from inferometer.meter.price_list import listed
 from inferometer.meter.price_overrides import overrides as own_rows
-from inferometer.meter.prices import PriceTable, amounts, priced
-from inferometer.meter.record import Attempt
+from inferometer.meter.prices import PriceTable, amounts
+from inferometer.meter.record import CLASSES, FIRST_NANO, Attempt
+
+PICO_PER_NANO = 1000
+_PRICE = Attempt._fields.index("price")
+_AFTER = FIRST_NANO + len(CLASSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +28,16 @@ class TablePricing:
         It is billed by the name the answer gives; where the list does not have that one, by the
         upstream's own name `own` of the model that was asked for.
         """
-        found = priced(row, self.table)
-        if found.nanos is None and own not in {row.served, row.model}:
-            found = priced(row._replace(served=own), self.table)._replace(served=row.served)
-        return found
+        inputs = row.uncached_input + row.cache_read + row.cache_write_5m + row.cache_write_1h
+        for model in (row.served, own, row.model):
+            price = self.table.find(
+                row.provider, model, row.started_ns, tier=row.tier, input_tokens=inputs
+            )
+            nanos = None if price is None else amounts(price.picos, row.tokens)
+            if price is not None and nanos is not None:
+                filled = (*row[:_PRICE], price.id, price.valid_from, *nanos, *row[_AFTER:])
+                return Attempt._make(filled)  # by place: a third of the time of `_replace`
+        return row
 
     def bound(self, provider: str, model: str, inputs: int, outputs: int) -> int | None:
         """Return the most that so many tokens can cost now in nano-dollars; None if unpriced."""
@@ -37,8 +47,7 @@ class TablePricing:
         most_in, most_out = _dearest(row.picos[:4]), _dearest(row.picos[4:])
         if most_in is None or most_out is None:
             return None
-        found = amounts((most_in, 0, 0, 0, most_out, 0), (inputs, 0, 0, 0, outputs, 0))
-        return None if found is None else sum(found) + 1  # rounding never makes it too little
+        return (inputs * most_in + outputs * most_out) // PICO_PER_NANO + 1
 
 
 def _dearest(picos: Iterable[int | None]) -> int | None:

@@ -1,0 +1,67 @@
+"""The gateway's prices are the ledger's, and a bound is one."""
+
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inferometer.meter.gateway.pricing import TablePricing, table_of
+from inferometer.meter.prices import priced
+from inferometer.meter.record import Attempt
+
+NOW = 1_790_000_000_000_000_000
+COUNTS = st.lists(st.integers(0, 10**7), min_size=6, max_size=6)
+ROWS = """
+[[price]]
+provider = "self-hosted"
+model = "own"
+valid_from = 2020-01-01
+source = "made up"
+input = "0.333333"
+cache_read = "0.1"
+output = "2.000001"
+"""
+
+
+def pricing(folder: Path) -> TablePricing:
+    file = folder / "prices.toml"
+    file.write_text(ROWS, encoding="utf-8")
+    table = table_of(file)
+    table.prepare([("self-hosted", "own"), ("openai", "gpt-4o")])
+    return TablePricing(table)
+
+
+def row(served: str, counts: list[int], provider: str = "self-hosted") -> Attempt:
+    names = ("uncached_input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
+    tokens = dict(zip((*names, "reasoning"), counts, strict=True))
+    start = Attempt("r", 1, NOW, NOW, "t", served=served, model="public", provider=provider)
+    return start._replace(flags="f", **tokens)
+
+
+def test_priced_as_the_ledger_prices(tmp_path: Path) -> None:
+    prices = pricing(tmp_path)
+
+    @settings(deadline=None)
+    @given(COUNTS, st.sampled_from([("own", "self-hosted"), ("gpt-4o", "openai")]))
+    def holds(counts: list[int], name: tuple[str, str]) -> None:
+        asked = row(name[0], counts, name[1])
+        assert prices.price(asked, name[0]) == priced(asked, prices.table)
+        found = prices.price(asked, name[0]).nanos
+        bound = prices.bound(name[1], name[0], sum(counts[:4]), sum(counts[4:]))
+        assert found is None or (bound is not None and found <= bound)
+
+    holds()
+
+
+def test_an_answer_that_names_another_model_is_priced_by_the_configured_one(tmp_path: Path) -> None:
+    prices = pricing(tmp_path)
+    found = prices.price(row("own-2026-11-01", [10, 0, 0, 0, 5, 0]), "own")
+    assert found.nanos == priced(row("own", [10, 0, 0, 0, 5, 0]), prices.table).nanos
+    assert found.served == "own-2026-11-01"
+    assert (found.flags, found.source) == ("f", "gateway")
+
+
+def test_the_unknown_stays_unpriced(tmp_path: Path) -> None:
+    asked = row("unknown", [1, 0, 0, 0, 1, 0])
+    assert pricing(tmp_path).price(asked, "unknown-too") == asked
+    assert pricing(tmp_path).bound("self-hosted", "unknown", 1, 1) is None
