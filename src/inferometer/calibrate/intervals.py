@@ -128,7 +128,7 @@ def residuals(folds: Sequence[Fold], source: Source) -> list[Residual]:
         rows |= {(what, "any"): basis(held, what, "any") for what, _ in sorted(held)}
         rows["any", "any"] = [row for every in held.values() for row in every]
         for (what, load), found in rows.items():
-            if found:
+            if len(found) >= LEAST:
                 key = f"{what}.{load}.{NOVELTY_OF[split]}"
                 low, high = np.exp(interval(found))
                 known[key] = Residual(key=key, low=float(low), high=float(high), rows=len(found),

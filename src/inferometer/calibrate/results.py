@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from inferometer.calibrate.leaderboard import is_leaderboard, leaderboard_rows
 from inferometer.calibrate.measurement import Row
 from inferometer.calibrate.tables import METRICS, number
 from inferometer.errors import ScenarioError
@@ -19,19 +20,22 @@ Cells = dict[str, str]
 
 
 def read_results(path: Path) -> list[Row]:
-    """Return the rows of a JSON result file of any tool in `TOOLS`.
+    """Return the rows of a JSON result file of any tool in `TOOLS`, or of ML.ENERGY's leaderboard.
 
     Raises:
         ScenarioError: not JSON, of no known tool or version, without a successful request, or
             without what the deployment was.
     """
     content = _json(path)
+    if is_leaderboard(content):
+        return leaderboard_rows(content, path)
     for name, (signature, reader) in TOOLS.items():
         if signature(content):
             setup = _setup(path)
             runs = reader(content, path)
             return [_row(run, setup, path, place, name) for place, run in enumerate(runs)]
-    raise ScenarioError(f"{path}: result of no known tool; known: {', '.join(TOOLS)}")
+    raise ScenarioError(f"{path}: result of no known tool; known: ML.ENERGY leaderboard, "
+                        f"{', '.join(TOOLS)}")  # fmt: skip
 
 
 def _json(path: Path) -> Any:
