@@ -42,6 +42,16 @@ def test_bad_agents_are_refused(
     assert message in capsys.readouterr().err
 
 
+def test_own_prices_stand_beside_apis(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "agent.toml"
+    own = "[own]\ninput = '1 USD/Mtok'\ncached = '0 USD/Mtok'\noutput = '2 USD/Mtok'\n"
+    path.write_text("[agent]\ncalls_p50 = 1.0\ncalls_p99 = 1.0\n" + LENGTHS + own)
+    assert run(["agent", str(path), "--format", "json"]) == 0
+    (task,) = json.loads(capsys.readouterr().out)["tasks"]
+    assert task["price"] == "own hardware"
+    assert task["cost"]["mean_usd"] == pytest.approx(3e-6)  # a token of each
+
+
 def test_rag_needs_stages_that_can_be_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

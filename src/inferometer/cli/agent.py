@@ -13,7 +13,7 @@ from inferometer.cli.prices import instant
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.scenario import PriceSpec, tables
 from inferometer.errors import CatalogError, ScenarioError
-from inferometer.units import Fraction, UsdPerToken
+from inferometer.units import Fraction
 
 MILLION = 1e6
 OTHER_TIERS = "standard"
@@ -35,21 +35,6 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OwnPrice:
-    """Prices of tokens on own hardware, as `plan` and `explain` give them.
-
-    Attributes:
-        input: Prompt tokens that are computed.
-        cached: Prompt tokens that a cache serves.
-        output: Output tokens.
-    """
-
-    input: UsdPerToken
-    cached: UsdPerToken = 0.0
-    output: UsdPerToken
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSpec:
     """A question about agents.
 
@@ -57,14 +42,14 @@ class AgentSpec:
         models: Models whose API prices are compared, by catalogue name or provider's id.
         agent: The task.
         effort: Levels of reasoning effort by name; none is one level, as stated.
-        own: Prices on own hardware.
+        own: Prices on own hardware, as `plan` and `explain` give them.
         at: Day of the prices, as 2026-11-01; "" for the newest row of the catalogue.
     """
 
     models: tuple[str, ...] = ()
     agent: Agent
     effort: Mapping[str, Effort] = field(default_factory=dict)
-    own: OwnPrice | None = None
+    own: Rates | None = None
     at: str = ""
 
 
@@ -103,8 +88,7 @@ def _rates(spec: AgentSpec) -> Iterator[tuple[str, Rates]]:
     """Yield whose tokens they are and what they cost: the standard tier of every provider."""
     day = instant(PriceSpec(at=spec.at))
     if spec.own is not None:
-        own = spec.own
-        yield "own hardware", Rates(input=own.input, cached=own.cached, output=own.output)
+        yield "own hardware", spec.own
     for name in spec.models:
         rows = [row for row in token_prices(name, at=day) if row.tier == OTHER_TIERS]
         if not rows:
