@@ -201,7 +201,7 @@ def test_a_fault_of_the_caller_is_passed_on_without_internals(tmp_path: Path) ->
 
 
 def test_a_fault_of_the_upstream_is_worded_by_us(tmp_path: Path) -> None:
-    got, rows = ask_once(tmp_path, [[answer(b"Traceback: /root/x", "500 Internal", "text/plain")]])
+    got, rows = ask_once(tmp_path, [[answer(b"Traceback: /srv/x", "500 Internal", "text/plain")]])
     assert (got.status, got.code) == (502, "upstream_error")
     assert b"Traceback" not in got.body
     assert got.headers["content-type"] == "application/json"
