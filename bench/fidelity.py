@@ -20,8 +20,8 @@ from inferometer.catalog.efficiency import Efficiencies, efficiencies
 from inferometer.catalog.models import model
 from inferometer.catalog.tables import accelerator, engine, node, number_format
 from inferometer.deployment import Deployment, EngineSettings, Precision
+from inferometer.simulate.play import Play
 from inferometer.simulate.simulation import Simulation, simulate
-from inferometer.simulate.world import Play
 from inferometer.workload.formats.files import read
 from inferometer.workload.trace import Floats, Ints
 

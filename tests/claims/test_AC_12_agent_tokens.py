@@ -7,8 +7,8 @@ import pytest
 from simulate_cases import deployment
 
 from inferometer.catalog.efficiency import efficiencies
+from inferometer.simulate.play import Play
 from inferometer.simulate.simulation import simulate
-from inferometer.simulate.world import Play
 from inferometer.workload.trace import Prefixes, Trace
 
 CALLS, FIRST, MORE, UNIT = 9, 1000, 300, 100

@@ -14,8 +14,8 @@ from inferometer.catalog.efficiency import efficiencies
 from inferometer.catalog.models import model
 from inferometer.catalog.tables import accelerator, node
 from inferometer.deployment import Deployment
+from inferometer.simulate.play import Play
 from inferometer.simulate.simulation import Simulation, simulate
-from inferometer.simulate.world import Play
 from inferometer.workload.trace import Prefixes, Trace
 
 UNIT = 16

@@ -15,10 +15,10 @@ from inferometer.catalog.efficiency import efficiencies
 from inferometer.catalog.models import model
 from inferometer.perf.roofline import Batch, Machine, compile_candidates, step_time
 from inferometer.simulate.coefficients import StepCoefficients, coefficients
-from inferometer.simulate.router import ROUTERS, Visible, choose
+from inferometer.simulate.play import Play
+from inferometer.simulate.router import ROUTERS, Offers, Visible, choose
 from inferometer.simulate.simulation import Simulation, simulate
 from inferometer.simulate.step import attention_sum, matrix_times, overhead, visible_sum
-from inferometer.simulate.world import Play
 
 MODELS = ("llama-3.1-8b", "gpt-oss-120b", "deepseek-v3", "gemma-3-27b", "qwen3-30b-a3b")
 SMALL: dict[str, Any] = {"max_examples": 25, "deadline": None}
@@ -143,12 +143,15 @@ def test_littles_law_holds() -> None:
     assert_allclose(run.sums["sequence_time"] / run.end, decoding, rtol=1e-6)
 
 
-@given(draw=st.floats(0, 0.999), session=st.integers(-1, 10**6), lanes=st.integers(1, 9))
+@given(draw=st.floats(0, 0.999), session=st.integers(-1, 10**15), lanes=st.integers(1, 9))
 @settings(**SMALL)
 def test_numbered_routers_are_the_named_ones(draw: float, session: int, lanes: int) -> None:
     loads = np.arange(lanes)[::-1].copy()
-    matches = np.roll(loads, 1) * 10
+    offers = Offers(
+        lanes=np.arange(lanes) * 3, loads=loads, matches=np.roll(loads, 1) * 10,
+        costs=np.roll(loads, 2).astype(np.float64), seats=np.full(lanes, 5),
+    )  # fmt: skip
     visible = Visible(number=7, prompt=100, session=session, draw=draw)
     for number, router in enumerate(ROUTERS.values()):
-        assert choose(number, visible, loads, matches) == router(visible, loads, matches)
-        assert 0 <= router(visible, loads, matches) < lanes
+        assert choose(number, visible, offers) == router(visible, offers)
+        assert 0 <= router(visible, offers) < lanes

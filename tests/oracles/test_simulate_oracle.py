@@ -12,8 +12,10 @@ from inferometer.catalog.efficiency import efficiencies
 from inferometer.perf.roofline import Machine
 from inferometer.simulate import fleet
 from inferometer.simulate.compiled import compiled_run
-from inferometer.simulate.state import World
-from inferometer.simulate.world import Play, column, lanes_of, machine_of, opening, world_of
+from inferometer.simulate.fleet import Fleet
+from inferometer.simulate.play import Play
+from inferometer.simulate.pools import fleet_of, pool_of
+from inferometer.simulate.world import column
 from inferometer.workload.trace import Trace
 
 CASES: dict[str, dict[str, Any]] = {
@@ -31,14 +33,16 @@ TIMES = ("admitted", "first_token", "finished")
 
 def world(
     seed: int, blocks: int, *, compiled: bool = False, **settings: Any
-) -> tuple[World, Trace, Machine, int]:
+) -> tuple[Fleet, Trace, Machine, int]:
     built = deployment(**settings)
     requests = trace(seed, 60, 200.0)
-    machine = machine_of(built, efficiencies())
-    made = world_of(requests, built, machine, Play(), compiled=compiled)
+    pool = pool_of(built, efficiencies(), Play())
+    made = fleet_of(requests, [pool], Play(), compiled=compiled)
     if blocks:
-        made = made._replace(limits=made.limits._replace(blocks=blocks * 16 // made.limits.block))
-    return made, requests, machine, lanes_of(built)
+        limits = made.world.limits
+        limits = limits._replace(blocks=blocks * 16 // limits.block)
+        made = made._replace(world=made.world._replace(limits=limits))
+    return made, requests, pool.machines[0], pool.most * pool.lanes_each
 
 
 def least_loaded(_: Sequence, replicas: list[Replica]) -> int:
@@ -50,13 +54,15 @@ def least_loaded(_: Sequence, replicas: list[Replica]) -> int:
 def test_every_request_agrees_with_the_naive_twin(settings: dict[str, Any], blocks: int) -> None:
     for seed in range(2):
         made, requests, machine, lanes = world(seed, blocks, **settings)
-        fleet.run(made, opening(made.requests), np.inf)
-        twin = play(requests, machine, made.limits, [Replica() for _ in range(lanes)], least_loaded)
+        fleet.run(made, np.inf)
+        twin = play(
+            requests, machine, made.world.limits, [Replica() for _ in range(lanes)], least_loaded
+        )
         for name in TIMES:
             expected = [getattr(sequence, name) for sequence in twin]
-            assert_allclose(column(made.requests, name), expected, rtol=1e-9)
-        assert [s.preemptions for s in twin] == column(made.requests, "preemptions").tolist()
-        assert events(made.requests) == events(twin)
+            assert_allclose(column(made.world.requests, name), expected, rtol=1e-9)
+        assert [s.preemptions for s in twin] == column(made.world.requests, "preemptions").tolist()
+        assert events(made.world.requests) == events(twin)
 
 
 def events(requests: Any) -> list[tuple[str, int]]:
@@ -67,10 +73,10 @@ def events(requests: Any) -> list[tuple[str, int]]:
 
 def test_crowded_cases_preempt() -> None:
     made, *_ = world(0, 50, **CASES["crowded"])
-    fleet.run(made, opening(made.requests), np.inf)
-    assert column(made.requests, "preemptions").sum() > 5
-    assert all(lane.used == 0 and lane.running == 0 for lane in made.lanes)
-    assert not made.residues.any()
+    fleet.run(made, np.inf)
+    assert column(made.world.requests, "preemptions").sum() > 5
+    assert all(lane.used == 0 and lane.running == 0 for lane in made.world.lanes)
+    assert not made.world.residues.any()
 
 
 @pytest.mark.parametrize("name", ["crowded", "experts"])
@@ -79,6 +85,6 @@ def test_compiled_and_plain_loops_agree(name: str) -> None:
     for compiled in (False, True):
         made, *_ = world(1, 60, compiled=compiled, **CASES[name])
         run = compiled_run() if compiled else fleet.run
-        run(made, opening(made.requests), np.inf)
-        results.append(np.stack([column(made.requests, field) for field in TIMES]))
+        run(made, np.inf)
+        results.append(np.stack([column(made.world.requests, field) for field in TIMES]))
     assert_allclose(results[0], results[1], rtol=1e-12)

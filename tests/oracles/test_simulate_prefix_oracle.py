@@ -10,9 +10,11 @@ from simulate_cases import deployment
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.errors import WorkloadError
 from inferometer.simulate import fleet
+from inferometer.simulate.play import Play
+from inferometer.simulate.pools import fleet_of, pool_of
 from inferometer.simulate.simulation import simulate
 from inferometer.simulate.state import World
-from inferometer.simulate.world import Play, column, machine_of, opening, world_of
+from inferometer.simulate.world import column
 from inferometer.workload.shape import cached_fraction
 from inferometer.workload.trace import Ints, Prefixes, Trace
 
@@ -44,9 +46,9 @@ def shared_prompts(seed: int, size: int, gap: float) -> Trace:
 
 def played(trace: Trace, blocks: int, *, block: int = BLOCK) -> World:
     built = deployment(block=block, budget=8192)
-    world = world_of(trace, built, machine_of(built, efficiencies()), Play(), compiled=False)
-    world = world._replace(limits=world.limits._replace(blocks=blocks))
-    fleet.run(world, opening(world.requests), np.inf)
+    made = fleet_of(trace, [pool_of(built, efficiencies(), Play())], Play(), compiled=False)
+    world = made.world._replace(limits=made.world.limits._replace(blocks=blocks))
+    fleet.run(made._replace(world=world), np.inf)
     return world
 
 

@@ -12,9 +12,9 @@ from inferometer.errors import InfeasibleError, LedgerError, ScenarioError
 from inferometer.outcome import Outcome
 from inferometer.perf.predict import predict
 from inferometer.simulate import measures
+from inferometer.simulate.play import Play
 from inferometer.simulate.simulation import Simulation, conserved, simulate
 from inferometer.simulate.tally import BUCKETS, bucket
-from inferometer.simulate.world import Play
 from inferometer.workload.shape import shape_of
 from inferometer.workload.slo import Slo, parse_target
 from inferometer.workload.trace import Trace
@@ -74,13 +74,14 @@ def test_a_run_without_answers_has_no_latency() -> None:
 
 def test_lost_requests_are_noticed() -> None:
     run = played()
-    for name, value in (("lane", -1), ("admitted", 1e9)):
+    assert conserved(run.records, run.end, 0) == run.counts
+    with pytest.raises(LedgerError, match="lost"):
+        conserved(run.records, run.end, 1)
+    for name, value in (("status", 0), ("admitted", 1e9), ("asked", 1e9)):
         column = getattr(run.records, name).copy()
         column[3] = value
-        status = run.records.status.copy()
-        status[3] = 0 if name == "lane" else status[3]
         with pytest.raises(LedgerError):
-            conserved(replace(run.records, status=status, **{name: column}), run.end)
+            conserved(replace(run.records, **{name: column}), run.end, 0)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from inferometer.errors import ScenarioError
 from inferometer.outcome import Outcome
 from inferometer.simulate import measures
 from inferometer.simulate.comparison import Difference, paired
+from inferometer.simulate.play import Play
 from inferometer.simulate.simulation import simulate
-from inferometer.simulate.world import Play
 from inferometer.workload.shape import shape_of
 
 METRICS: dict[str, Callable[[Outcome], float]] = {

@@ -17,9 +17,9 @@ from inferometer.cli.result import show_json, show_rows
 from inferometer.errors import ScenarioError
 from inferometer.outcome import Latency
 from inferometer.simulate import measures
+from inferometer.simulate.play import Play
 from inferometer.simulate.simulation import Simulation
 from inferometer.simulate.simulation import simulate as simulated
-from inferometer.simulate.world import Play
 from inferometer.units import Fraction, Seconds, Usd
 from inferometer.workload.shape import shape_of
 from inferometer.workload.trace import Trace

@@ -9,12 +9,15 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from inferometer.simulate import (
+    abort,
     blocks,
     engine,
     fleet,
     heap,
     jump,
+    kinds,
     prefix,
+    release,
     router,
     step,
     tally,
@@ -30,7 +33,10 @@ HOT: tuple[ModuleType, ...] = (
     windows,
     tally,
     router,
+    release,
+    kinds,
     engine,
+    abort,
     fleet,
 )
 

@@ -10,7 +10,8 @@ from inferometer.simulate.blocks import grown, steps_that_fit
 from inferometer.simulate.heap import pop, push, remove
 from inferometer.simulate.jump import elapsed, price
 from inferometer.simulate.prefix import acquire, evict, needed, release
-from inferometer.simulate.state import FINISHED, NEVER, RELEASED, World
+from inferometer.simulate.release import resolve
+from inferometer.simulate.state import COMPLETION, FINISHED, NEVER, World
 from inferometer.simulate.step import visible_sum
 from inferometer.simulate.tally import count_gap, settle
 from inferometer.simulate.windows import cross, place_in_windows
@@ -65,13 +66,9 @@ def preempt(world: World, number: int) -> None:
         for other in range(1, lane.running):
             if world.keys[number, other] % ORDER > world.keys[number, place] % ORDER:
                 place = other
-        latest = int(world.heap[number, place])
-        last = world.keys[number, place] // ORDER
-        remove(world.keys[number], world.heap[number], lane.running, place)
-        world.requests[latest].produced = world.requests[latest].output - (last - lane.steps)
-        world.requests[latest].last_token = lane.now
-        leave(world, number, latest)
+        latest = take_running(world, number, place)
     request = world.requests[latest]
+    request.computed = 0
     request.preemptions += 1
     lane.preemptions += 1
     request.follower = lane.head
@@ -79,6 +76,18 @@ def preempt(world: World, number: int) -> None:
     if request.follower < 0:
         lane.tail = latest
     lane.waiting += 1
+
+
+def take_running(world: World, number: int, place: int) -> int:
+    """Take the decoding sequence at `place` of the heap out of the batch, its blocks given back."""
+    lane = world.lanes[number]
+    latest = int(world.heap[number, place])
+    last = world.keys[number, place] // ORDER
+    remove(world.keys[number], world.heap[number], lane.running, place)
+    world.requests[latest].produced = world.requests[latest].output - (last - lane.steps)
+    world.requests[latest].last_token = lane.now
+    leave(world, number, latest)
+    return latest
 
 
 def admit(world: World, number: int) -> None:
@@ -208,16 +217,4 @@ def finish(world: World, number: int, latest: int) -> None:
     request.finished = world.lanes[number].now
     request.status = FINISHED
     world.loads[number] -= 1
-    resolve(world, latest, request.finished)
-
-
-def resolve(world: World, done: int, instant: float) -> None:
-    """Let the requests that waited for `done` arrive once their delays are over."""
-    for edge in range(world.offsets[done], world.offsets[done + 1]):
-        child = int(world.children[edge])
-        request = world.requests[child]
-        request.pending -= 1
-        if request.pending == 0:
-            request.arrival = instant + request.delay
-            push(world.due, world.released, world.counters[RELEASED], request.arrival, child)
-            world.counters[RELEASED] += 1
+    resolve(world, latest, request.finished, COMPLETION)

@@ -5,10 +5,15 @@ from typing import Any
 from numpy.typing import NDArray
 
 
+def before(key: float, item: int, other: float, rival: int) -> bool:
+    """Return whether `item` under `key` comes before `rival` under `other`: ties go by number."""
+    return key < other or (key == other and item < rival)
+
+
 def push(keys: NDArray[Any], items: NDArray[Any], size: int, key: float, item: int) -> None:
     """Add `item` under `key` to a heap of `size` items."""
     place = size
-    while place > 0 and keys[(place - 1) // 2] > key:
+    while place > 0 and before(key, item, keys[(place - 1) // 2], items[(place - 1) // 2]):
         keys[place] = keys[(place - 1) // 2]
         items[place] = items[(place - 1) // 2]
         place = (place - 1) // 2
@@ -28,7 +33,7 @@ def remove(keys: NDArray[Any], items: NDArray[Any], size: int, place: int) -> No
     key, item = keys[size - 1], items[size - 1]
     if place == size - 1:
         return
-    if key < keys[place]:
+    if before(key, item, keys[place], items[place]):
         push(keys, items, place, key, item)
     else:
         sink(keys, items, size - 1, place, key, item)
@@ -40,9 +45,11 @@ def sink(
     """Put `item` at `place` or below, in a heap of `size` items."""
     child = 2 * place + 1
     while child < size:
-        if child + 1 < size and keys[child + 1] < keys[child]:
+        if child + 1 < size and before(
+            keys[child + 1], items[child + 1], keys[child], items[child]
+        ):
             child += 1
-        if keys[child] >= key:
+        if not before(keys[child], items[child], key, item):
             break
         keys[place] = keys[child]
         items[place] = items[child]

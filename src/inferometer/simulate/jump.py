@@ -6,7 +6,8 @@ from inferometer.simulate.step import attention_sum, matrix_times, overhead
 
 def price(world: World, number: int) -> None:
     """Set the step time of the lane's batch as a function of the steps taken."""
-    lane, step = world.lanes[number], world.step
+    lane = world.lanes[number]
+    step = world.mixed if lane.prefill > 0 else world.step
     busy, lane.matrix_compute, lane.matrix_memory = matrix_times(step, lane.decoding, lane.prefill)
     lane.compute = 0.0
     lane.memory = (lane.decoding + lane.prefill) * step.kv_write

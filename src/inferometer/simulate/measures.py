@@ -7,8 +7,8 @@ import numpy as np
 from inferometer.catalog.source import Evidence
 from inferometer.outcome import Energy, Latency, Outcome
 from inferometer.perf.power import idle_power, step_power
-from inferometer.perf.roofline import StepTime
-from inferometer.simulate.simulation import Simulation
+from inferometer.perf.roofline import Machine, StepTime
+from inferometer.simulate.simulation import Simulation, Usage
 from inferometer.simulate.tally import GROWTH, SHORTEST
 from inferometer.workload.shape import LEVELS
 from inferometer.workload.slo import Slo
@@ -30,7 +30,7 @@ def outcome(simulation: Simulation, predicted: Outcome, slo: Slo | None = None) 
     done = records.done
     energy = energy_of(simulation)
     rate = simulation.counts.finished / span
-    replicas = simulation.deployment.replicas
+    up = sum(usage.up for usage in simulation.usage)
     return Outcome(
         evidence=Evidence.SIMULATED,
         span=span,
@@ -44,8 +44,8 @@ def outcome(simulation: Simulation, predicted: Outcome, slo: Slo | None = None) 
         output_rate=float(records.output[done].sum()) / span,
         capacity=predicted.capacity,
         utilisation=predicted.utilisation,
-        batch=simulation.sums["sequence_time"] / span / replicas,
-        kv_fraction=simulation.sums["block_time"] / span / simulation.lanes / simulation.blocks,
+        batch=simulation.sums["sequence_time"] / max(up, 1e-9),
+        kv_fraction=sum(one.block_share for one in simulation.usage) / lane_time(simulation),
         power=energy.total / span,
         energy=energy,
         counts=simulation.counts,
@@ -58,14 +58,14 @@ def ttft(simulation: Simulation) -> Floats:
     """Return time to first token of every finished request, HTTP and tokeniser included, s."""
     records = simulation.records
     outside = float(simulation.machine.rates.request_overhead[0])
-    return (records.first_token - records.arrival)[records.done] + outside
+    return (records.first_token - records.asked)[records.done] + outside
 
 
 def e2e(simulation: Simulation) -> Floats:
-    """Return the time from arrival to the last token of every finished request, s."""
+    """Return the time from asking to the last token of every finished request, s."""
     records = simulation.records
     outside = float(simulation.machine.rates.request_overhead[0])
-    return (records.finished - records.arrival)[records.done] + outside
+    return (records.finished - records.asked)[records.done] + outside
 
 
 def tpot(simulation: Simulation) -> Floats:
@@ -79,7 +79,12 @@ def tpot(simulation: Simulation) -> Floats:
 def busy_fraction(simulation: Simulation) -> float:
     """Return the share of the time in which a lane runs steps, mean over lanes."""
     busy = simulation.sums["plain_time"] + simulation.sums["mixed_time"]
-    return busy / (max(simulation.end, 1e-9) * simulation.lanes)
+    return busy / lane_time(simulation)
+
+
+def lane_time(simulation: Simulation) -> float:
+    """Return the time in which lanes served, summed over lanes, s."""
+    return max(sum(one.up * one.pool.lanes_each for one in simulation.usage), 1e-9)
 
 
 def quantiles(values: Floats) -> Latency:
@@ -109,19 +114,32 @@ def gap_quantiles(simulation: Simulation) -> Latency:
 
 
 def energy_of(simulation: Simulation) -> Energy:
-    """Return the energy of all accelerators, by `perf.power.step_power` of the mean step."""
-    sums, machine = simulation.sums, simulation.machine
-    layout = simulation.deployment.parallelism
-    chips = layout.tensor * layout.pipeline * layout.data * simulation.deployment.replicas
-    ranks = chips / simulation.lanes
-    idle = float(idle_power(machine.candidates)[0])
-    above = {}
-    for kind in ("plain", "mixed"):
-        time = sums[f"{kind}_time"]
-        step = _mean_step(sums[f"{kind}_compute"], sums[f"{kind}_memory"], time)
-        drawn = float(step_power(step, machine)[0]) - idle if time > 0 else 0.0
-        above[kind] = drawn * time * ranks
-    return Energy(prefill=above["mixed"], decode=above["plain"], idle=idle * simulation.end * chips)
+    """Return the energy of all accelerators, by `perf.power.step_power` of the mean step.
+
+    Accelerators draw their idle power from asking for a replica to its stop.
+    """
+    parts = [_energy(usage) for usage in simulation.usage]
+    prefill, decode, idle = (sum(part[kind] for part in parts) for kind in range(3))
+    return Energy(prefill=prefill, decode=decode, idle=idle)
+
+
+def _energy(usage: Usage) -> tuple[float, float, float]:
+    chips = usage.pool.deployment.parallelism.accelerators
+    each = chips / usage.pool.lanes_each
+    idle = float(idle_power(usage.pool.machines[0].candidates)[0])
+    mixed = decode = 0.0
+    for machine, spent in zip(usage.pool.machines, usage.spent, strict=True):
+        decode += _above_idle(spent[:3], machine, idle) * each
+        mixed += _above_idle(spent[3:], machine, idle) * each
+    return mixed, decode, idle * usage.paid * chips
+
+
+def _above_idle(spent: Floats, machine: Machine, idle: float) -> float:
+    """Return the energy of one accelerator's steps above idle, J, from their sums."""
+    time, compute, memory = (float(value) for value in spent)
+    if time <= 0:
+        return 0.0
+    return (float(step_power(_mean_step(compute, memory, time), machine)[0]) - idle) * time
 
 
 def _mean_step(compute: float, memory: float, time: float) -> StepTime:

@@ -1,7 +1,7 @@
 """Play a workload to a deployment, request by request, and say what became of it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,23 @@ from inferometer.deployment import Deployment
 from inferometer.errors import LedgerError
 from inferometer.outcome import Counts
 from inferometer.perf.roofline import Machine
-from inferometer.simulate import fleet
-from inferometer.simulate.state import FINISHED, REJECTED, SAMPLED, World
-from inferometer.simulate.world import Play, column, machine_of, opening, world_of
-from inferometer.units import Duration
+from inferometer.simulate.control import Life, operate
+from inferometer.simulate.fleet import HELD, Fleet, run
+from inferometer.simulate.kinds import BLOCKS
+from inferometer.simulate.play import Play
+from inferometer.simulate.pools import Pool, fleet_of, pool_of
+from inferometer.simulate.state import (
+    FINISHED,
+    LOST,
+    REJECTED,
+    RELEASED,
+    SAMPLED,
+    TIMED_OUT,
+    WAITING,
+    World,
+)  # fmt: skip
+from inferometer.simulate.world import column
+from inferometer.units import Duration, UsdPerSecond
 from inferometer.workload.trace import Floats, Ints, Trace
 
 PLAIN = 10_000
@@ -26,18 +39,22 @@ class Records:
     """What became of every request, in the order of the trace; -1 s where it did not happen.
 
     Attributes:
-        arrival: When it reached the router [request] s.
+        asked: When its user began to wait; endless if it was never sent [request] s.
+        arrival: When it reached the router, the last time it was sent [request] s.
         admitted: When its first prompt token was scheduled [request] s.
         first_token: When its first output token left the engine [request] s.
         finished: When its last one did [request] s.
         prompt: Prompt tokens [request].
         output: Output tokens [request].
         lane: Lane that served it, -1 if rejected [request].
-        status: `state.WAITING` (in flight), `FINISHED` or `REJECTED` [request].
+        status: `state.WAITING` (in flight), `FINISHED`, `REJECTED`, `TIMED_OUT` or `LOST`
+            [request].
         preemptions: How often it was preempted [request].
         cached: Prompt tokens served from the prefix cache [request].
+        attempts: How often it was sent [request].
     """
 
+    asked: Floats
     arrival: Floats
     admitted: Floats
     first_token: Floats
@@ -48,6 +65,7 @@ class Records:
     status: Ints
     preemptions: Ints
     cached: Ints
+    attempts: Ints
 
     def __len__(self) -> int:
         return len(self.arrival)
@@ -67,12 +85,47 @@ class Series:
         running: Sequences that decode [sample].
         waiting: Requests in the queues [sample].
         kv_fraction: KV blocks in use at the start of the running jump, over all [sample].
+        replicas: Replicas that serve [sample].
     """
 
     interval: Duration
     running: Floats
     waiting: Floats
     kv_fraction: Floats
+    replicas: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Usage:
+    """What one pool was used for.
+
+    Attributes:
+        pool: The pool.
+        lives: Its replicas over time.
+        spent: Time, arithmetic and traffic of plain and of mixed steps by clock level
+            (`fleet.Fleet.spent`) [level, 6] s.
+        block_share: Integral over time and lanes of the share of KV blocks in use.
+    """
+
+    pool: Pool
+    lives: tuple[Life, ...]
+    spent: Floats
+    block_share: Duration
+
+    @property
+    def paid(self) -> float:
+        """Replica-seconds paid: from asking for a replica to its stop."""
+        return sum(life.off - life.asked for life in self.lives)
+
+    @property
+    def up(self) -> float:
+        """Replica-seconds in which replicas served or drained."""
+        return sum(max(life.off - life.up, 0.0) for life in self.lives)
+
+    @property
+    def accelerator_hours(self) -> float:
+        """Hours of accelerators paid."""
+        return self.paid * self.pool.deployment.parallelism.accelerators / 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,16 +133,15 @@ class Simulation:
     """One run.
 
     Attributes:
-        machine: The deployment, compiled.
-        deployment: The deployment.
+        machine: The first deployment, compiled.
+        deployment: The first deployment.
         play: How the workload was played.
         records: Every request.
         series: The fleet over time.
         gaps: Gaps between tokens by bucket (`tally.bucket`) [bucket].
         counts: Where the requests ended.
         sums: Totals over all lanes by name of the field of `state.Lane`.
-        lanes: Lanes.
-        blocks: KV blocks of a lane.
+        usage: What each pool was used for.
         end: When the last event took place.
     """
 
@@ -101,8 +153,7 @@ class Simulation:
     gaps: Ints
     counts: Counts
     sums: dict[str, float]
-    lanes: int
-    blocks: int
+    usage: tuple[Usage, ...]
     end: Duration
 
 
@@ -114,19 +165,22 @@ SUMS = (
 
 def simulate(
     trace: Trace,
-    deployment: Deployment,
+    deployment: Deployment | Sequence[Deployment],
     *,
     efficiencies: Efficiencies,
     play: Play | None = None,
+    prices: Sequence[UsdPerSecond] = (),
     compiled: bool | None = None,
 ) -> Simulation:
-    """Return what becomes of `trace` on `deployment`; O(requests x log sequences).
+    """Return what becomes of `trace` on a fleet; O(requests x log sequences).
 
     Args:
         trace: The requests.
-        deployment: The fleet.
+        deployment: The fleet: one deployment, or several of one model behind one gateway.
         efficiencies: Parameters of the step time.
-        play: Router, seed, open or closed loop.
+        play: Router, seed, open or closed loop, scaling, faults.
+        prices: Of an accelerator of each deployment, for the router that looks at it; without them
+            all cost the same.
         compiled: Whether the loop is compiled; by the number of requests if None.
 
     Raises:
@@ -135,29 +189,34 @@ def simulate(
         LedgerError: requests were lost, which is a defect of this program.
     """
     play = play or Play()
+    several = [deployment] if isinstance(deployment, Deployment) else list(deployment)
     fast = len(trace) > PLAIN if compiled is None else compiled
-    machine = machine_of(deployment, efficiencies)
-    world = world_of(trace, deployment, machine, play, compiled=fast)
-    end = _loop(compiled=fast)(world, opening(world.requests), play.horizon)
-    records = _records(world)
+    pools = [pool_of(one, efficiencies, play) for one in several]
+    pools = (
+        [replace(pool, price=price) for pool, price in zip(pools, prices, strict=True)]
+        if prices
+        else pools
+    )
+    fleet = fleet_of(trace, pools, play, compiled=fast, efficiencies=efficiencies)
+    lives = operate(fleet, pools, play, _loop(compiled=fast))
+    records, end = _records(fleet.world), float(fleet.clock[0])
     return Simulation(
-        machine=machine,
-        deployment=deployment,
+        machine=pools[0].machines[0],
+        deployment=several[0],
         play=play,
         records=records,
-        series=_series(world),
-        gaps=world.gaps,
-        counts=conserved(records, end),
-        sums={name: float(column(world.lanes, name).sum()) for name in SUMS},
-        lanes=len(world.lanes),
-        blocks=world.limits.blocks,
-        end=float(end),
+        series=_series(fleet, pools, lives),
+        gaps=fleet.world.gaps,
+        counts=conserved(records, end, holding(fleet)),
+        sums={name: float(column(fleet.world.lanes, name).sum()) for name in SUMS},
+        usage=tuple(_usage(fleet, pools, lives)),
+        end=end,
     )
 
 
 def _loop(*, compiled: bool) -> Callable[..., float]:
     if not compiled:
-        return fleet.run
+        return run
     from inferometer.simulate.compiled import compiled_run  # noqa: PLC0415 - imports numba
 
     return compiled_run()
@@ -170,36 +229,79 @@ def _records(world: World) -> Records:
     return Records(**fields)
 
 
-def _series(world: World) -> Series:
+def _usage(fleet: Fleet, pools: Sequence[Pool], lives: Sequence[Life]) -> Iterator[Usage]:
+    lane, row = 0, 0
+    blocks = column(fleet.world.lanes, "block_time")
+    for number, pool in enumerate(pools):
+        lanes = pool.most * pool.lanes_each
+        used = float(blocks[lane : lane + lanes].sum())
+        yield Usage(
+            pool=pool,
+            lives=tuple(life for life in lives if life.pool == number),
+            spent=fleet.spent[row : row + len(pool.machines)],
+            block_share=used / int(fleet.kinds.limits[number, BLOCKS]),
+        )
+        lane, row = lane + lanes, row + len(pool.machines)
+
+
+def _series(fleet: Fleet, pools: Sequence[Pool], lives: Sequence[Life]) -> Series:
+    world = fleet.world
     taken = world.series[: int(world.counters[SAMPLED])]
-    total = world.limits.blocks * len(world.lanes)
+    times = np.arange(len(taken)) * world.interval
+    replicas, blocks = np.zeros(len(taken)), np.zeros(len(taken))
+    for life in lives:
+        serves = (times >= life.up) & (times <= life.off)
+        replicas += serves
+        blocks += serves * int(fleet.kinds.limits[life.pool, BLOCKS]) * pools[life.pool].lanes_each
     return Series(
         interval=world.interval,
         running=taken[:, 0],
         waiting=taken[:, 1],
-        kv_fraction=taken[:, 2] / total,
+        kv_fraction=taken[:, 2] / np.maximum(blocks, 1),
+        replicas=replicas,
     )
 
 
-def conserved(records: Records, end: Duration) -> Counts:
+def holding(fleet: Fleet) -> int:
+    """Return the requests that lanes and gateway hold, or that clients are about to send again."""
+    world = fleet.world
+    coming = world.released[: int(world.counters[RELEASED])]
+    again = int((column(world.requests, "attempts")[coming] > 0).sum())
+    return int(world.loads.sum()) + int(fleet.counters[HELD]) + again
+
+
+def conserved(records: Records, end: Duration, held: int) -> Counts:
     """Return where the requests ended, having checked that none is lost or out of order.
 
+    Those that a failed replica took with it, and that nobody sent again, count as rejected.
+
+    Args:
+        records: Every request.
+        end: When the clock stopped.
+        held: What the fleet holds then (`holding`).
+
     Raises:
-        LedgerError: arrived != finished + rejected + in flight, or an effect before its cause.
+        LedgerError: arrived != finished + rejected + timed out + in flight, more or fewer in flight
+            than are held, or an effect before its cause.
     """
-    arrived = records.arrival <= end
-    done, gone = records.done, records.status == REJECTED
-    routed = (records.lane >= 0) & ~done
+    arrived, done = records.arrival <= end, records.done
     counts = Counts(
         arrived=float(arrived.sum()),
         finished=float(done.sum()),
-        rejected=float(gone.sum()),
-        in_flight=float(routed.sum()),
+        rejected=float(np.isin(records.status, (REJECTED, LOST)).sum()),
+        timed_out=float((records.status == TIMED_OUT).sum()),
+        in_flight=float(held),
     )
-    if counts.arrived != counts.finished + counts.rejected + counts.in_flight:
-        raise LedgerError(f"requests were lost: {counts}")
-    first, last = records.first_token[done], records.finished[done]
-    times = np.stack([records.arrival[done], records.admitted[done], first, last])
+    ended = counts.finished + counts.rejected + counts.timed_out
+    flying = ((records.status == WAITING) & (records.attempts > 0)).sum()
+    if counts.arrived != ended + counts.in_flight or flying != held:
+        raise LedgerError(f"requests were lost: {counts}, {flying} not answered")
+    times = np.stack(
+        [
+            getattr(records, name)[done]
+            for name in ("asked", "arrival", "admitted", "first_token", "finished")
+        ]
+    )
     if (np.diff(times, axis=0) < 0).any():
         raise LedgerError("a request was answered before it was admitted")
     return counts

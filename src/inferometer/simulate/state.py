@@ -21,11 +21,17 @@ Counters = NDArray[np.int32]
 
 NEVER = float("inf")
 
-WAITING, FINISHED, REJECTED = 0, 1, 2
-"""What became of a request: `Request.status`."""
+WAITING, FINISHED, REJECTED, TIMED_OUT, LOST = 0, 1, 2, 3, 4
+"""What became of a request: `Request.status`. `LOST` is one whose replica failed."""
 
-RELEASED, ARRIVED, SAMPLED = 0, 1, 2
-"""Places in `World.counters`: requests in the heap of released ones, arrivals, samples taken."""
+RELEASED, SAMPLED = 0, 1
+"""Places in `World.counters`: requests in the heap of released ones, samples taken."""
+
+COUNTERS = 2
+"""Length of `World.counters`."""
+
+COMPLETION, DISPATCH = 0, 1
+"""What of a predecessor lets a request go: its end, or its arrival. `World.triggers`."""
 
 
 @dataclass(slots=True)
@@ -33,20 +39,24 @@ class Request:
     """One request: what a router may see of it, what only the engine knows, what became of it.
 
     Attributes:
-        arrival: When it reaches the router, s; inf until its predecessors are done.
+        asked: When its user began to wait, s; inf until its predecessors are done.
+        arrival: When it reached the router, the last time it was sent, s; inf before.
         prompt: Prompt tokens.
         output: Output tokens, at least 1; no policy reads it.
         session: Session, -1 if it names none.
         draw: Uniform in [0, 1) for routers that toss.
         pending: Predecessors that are not done.
-        delay: Think or tool time after its last predecessor, s.
+        earliest: Earliest arrival that its predecessors so far allow, s.
+        prepared: From asking to its first arrival: stages before the model, s.
+        attempts: How often it was sent.
+        doomed: Whether it leaves at the next step boundary, its time being out: 1 or 0.
         lane: Lane it was routed to, -1 before.
-        status: `WAITING`, `FINISHED` or `REJECTED`.
+        status: `WAITING`, `FINISHED`, `REJECTED`, `TIMED_OUT` or `LOST`.
         admitted: When its first prompt token was scheduled, s.
         first_token: When its first output token left, s.
         finished: When its last output token left, s.
         last_token: When its latest token left that came of a prompt or before a preemption, s.
-        computed: Tokens whose KV exists, before it decodes.
+        computed: Tokens whose KV exists, before it decodes; 0 while it waits.
         produced: Output tokens so far; current at preemption, resumption and end.
         base: Context while decoding less the lane's step count.
         order: Its number in the lane's order of admission; the latest is preempted first.
@@ -55,13 +65,17 @@ class Request:
         preemptions: How often it was preempted.
     """
 
+    asked: float
     arrival: float
     prompt: int
     output: int
     session: int
     draw: float
     pending: int
-    delay: float
+    earliest: float
+    prepared: float
+    attempts: int
+    doomed: int
     lane: int
     status: int
     admitted: float
@@ -179,8 +193,6 @@ class Limits(NamedTuple):
         overhead: Blocks that a sequence takes beside its tokens (recurrent state).
         longest: Prompt and output tokens of one request together.
         chunked: Whether a prompt may be cut, and decode beside others: 1 or 0.
-        router: Index of the router.
-        clients: Requests in the system at most, sent as others finish; 0 for an open loop.
     """
 
     budget: int
@@ -191,8 +203,26 @@ class Limits(NamedTuple):
     overhead: int
     longest: int
     chunked: int
+
+
+class Rules(NamedTuple):
+    """What the gateway and its clients obey.
+
+    Attributes:
+        router: Place in `router.ROUTERS`.
+        queue: Requests that may wait at one lane.
+        gate: Requests that the gateway holds while no lane is open.
+        timeout: How long a client waits for the end of an answer, s.
+        retries: How often a client sends a request again that was refused, lost or timed out.
+        backoff: Mean pause before the first of these, s; it doubles from one to the next.
+    """
+
     router: int
-    clients: int
+    queue: int
+    gate: int
+    timeout: float
+    retries: int
+    backoff: float
 
 
 class World(NamedTuple):
@@ -213,20 +243,24 @@ class World(NamedTuple):
         loads: Requests that each lane holds [lane].
         released: Requests whose predecessors are done, a heap by arrival [request].
         due: Their arrivals, s [request].
-        counters: See `RELEASED` [3].
+        counters: See `RELEASED` [2].
         children: Requests that wait for a request, and where each one's begin [edge], [request + 1]
         offsets: See `children`.
+        delays: Think or tool time between the two, s [edge].
+        triggers: `COMPLETION` or `DISPATCH` of the one waited for [edge].
         hashes: Prompt blocks by hash, and where each request's begin [hash], [request + 1].
         starts: See `hashes`.
         references: Sequences on each hash, `prefix.ABSENT` without the block [lane, hash].
         sizes: KV blocks that it stands for [lane, hash].
         older: Next less recently used hash that nobody uses; the list's ends last [lane, hash + 1].
         newer: Next more recently used one.
-        matches: Prompt tokens that each lane has cached, for routers that ask [lane].
         series: Running, waiting and blocks at regular times [bin, 3].
         interval: Time between those, s.
-        step: Step time.
+        mixed: Time of steps with prompt tokens: another clock may hold in them.
+        step: Time of all other steps.
         limits: Engine settings.
+
+    The last three are one lane's: a fleet of several kinds sets them lane by lane (`kinds.view`).
     """
 
     lanes: Sequence[Lane]
@@ -244,14 +278,16 @@ class World(NamedTuple):
     counters: Ints
     children: Ints
     offsets: Ints
+    delays: Floats
+    triggers: Ints
     hashes: Ints
     starts: Ints
     references: Counters
     sizes: Counters
     older: Counters
     newer: Counters
-    matches: Ints
     series: Floats
     interval: float
+    mixed: StepCoefficients
     step: StepCoefficients
     limits: Limits

@@ -1,8 +1,7 @@
-"""The world of one run, made from a workload and a deployment."""
+"""The world of one run, made from a workload and what serves it."""
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,48 +13,22 @@ from inferometer.errors import InfeasibleError, ScenarioError, WorkloadError
 from inferometer.perf.memory import memory
 from inferometer.perf.roofline import Machine, compile_candidates
 from inferometer.perf.sharding import buildable
-from inferometer.simulate.coefficients import coefficients
+from inferometer.simulate.coefficients import StepCoefficients
+from inferometer.simulate.edges import Edges, edges_of
+from inferometer.simulate.play import Play
 from inferometer.simulate.prefix import ABSENT
-from inferometer.simulate.router import ROUTERS
-from inferometer.simulate.state import NEVER, Lane, Limits, Request, World, dtype, empty_lane
+from inferometer.simulate.state import (
+    COUNTERS,
+    NEVER,
+    Lane,
+    Limits,
+    Request,
+    World,
+    dtype,
+    empty_lane,
+)  # fmt: skip
 from inferometer.simulate.tally import BUCKETS
-from inferometer.units import Duration
 from inferometer.workload.trace import Ints, Trace
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Play:
-    """How a workload is played to a fleet.
-
-    Attributes:
-        router: Name of a router of `router.ROUTERS`.
-        seed: Of everything that is random: the routers' coins.
-        clients: Closed loop of so many clients, each sending its next request when one ends; 0
-            plays the arrivals of the trace.
-        think: Closed sessions: time between the end of a session's request and its next; None
-            plays the arrivals of the trace.
-        horizon: When the clock stops, s after the first arrival.
-        interval: Time between two samples of the series; 0 takes a 200th of the trace.
-        longest: Prompt and output tokens of one request, at most; 0 takes the model's context.
-    """
-
-    router: str = "least-loaded"
-    seed: int = 0
-    clients: int = 0
-    think: Duration | None = None
-    horizon: Duration = NEVER
-    interval: Duration = 0.0
-    longest: int = 0
-
-    def __post_init__(self) -> None:
-        if self.router not in ROUTERS:
-            raise ScenarioError(f"router {self.router!r} is unknown; known: {', '.join(ROUTERS)}")
-        for name in ("clients", "interval", "horizon", "longest"):
-            if not getattr(self, name) >= 0:
-                raise ScenarioError(f"{name} is {getattr(self, name)}; at least 0 is wanted")
-        if self.think is not None and not 0 <= self.think < NEVER:
-            raise ScenarioError(f"think time is {self.think}; a time of at least 0 s is wanted")
-
 
 SAMPLES = 200
 """Samples of the series where none is asked for."""
@@ -80,8 +53,16 @@ def machine_of(deployment: Deployment, efficiencies: Efficiencies) -> Machine:
     return machine
 
 
-def limits_of(deployment: Deployment, machine: Machine, play: Play) -> Limits:
+def limits_of(
+    deployment: Deployment, machine: Machine, play: Play, trace: Trace | None = None
+) -> Limits:
     """Return what the engine's schedule obeys on one lane.
+
+    Args:
+        deployment: The deployment.
+        machine: The same, compiled.
+        play: How the workload is played.
+        trace: The workload, for its blocks per hash; None takes the engine's block.
 
     Raises:
         ScenarioError: a step budget below the sequences, a model without KV.
@@ -101,12 +82,12 @@ def limits_of(deployment: Deployment, machine: Machine, play: Play) -> Limits:
         sequences=sequences,
         blocks=int(kv // block_bytes),
         block=settings.engine.block_size,
-        hashed=settings.engine.block_size,
+        hashed=trace.prefixes.block_size
+        if trace and trace.prefixes
+        else settings.engine.block_size,
         overhead=int(np.ceil(state / block_bytes)),
         longest=play.longest or deployment.model.max_context or 2**31,
         chunked=int(settings.engine.chunked_prefill),
-        router=list(ROUTERS).index(play.router),
-        clients=play.clients,
     )
 
 
@@ -123,20 +104,25 @@ def lanes_of(deployment: Deployment) -> int:
     return deployment.replicas * layout.data * layout.pipeline
 
 
-def columns_of(trace: Trace, play: Play) -> dict[str, Any]:
+def columns_of(trace: Trace, play: Play, edges: Edges) -> dict[str, Any]:
     """Return what `Request` starts with, as columns or as one value for all [request]."""
     size = len(trace)
     columns: dict[str, Any] = {field.name: 0 for field in dataclasses.fields(Request)}
     columns |= {"lane": -1, "follower": -1, "session": -1}
     columns |= {"admitted": -1.0, "first_token": -1.0, "finished": -1.0, "last_token": -1.0}
-    columns["arrival"] = trace.arrival - trace.arrival[0]
     columns["prompt"] = np.maximum(trace.input_tokens, 1)
     columns["output"] = np.maximum(trace.output_tokens, 1)
     columns["draw"] = np.random.default_rng([play.seed, 1]).random(size)
     if trace.session is not None:
         columns["session"] = trace.session
-    if play.clients > 0:
-        columns["arrival"] = 0.0
+    if trace.prepared is not None:
+        columns["prepared"] = trace.prepared
+    if trace.calls is not None and not play.timestamps:
+        columns["earliest"] = trace.calls.earliest
+    columns["pending"] = np.bincount(edges.after, minlength=size)
+    opened = np.zeros(size) if play.clients > 0 else trace.arrival - trace.arrival[0]
+    columns["asked"] = np.where(columns["pending"] > 0, NEVER, opened)
+    columns["arrival"] = columns["asked"] + columns["prepared"]
     return columns
 
 
@@ -157,55 +143,65 @@ def lanes_at_rest(count: int, *, compiled: bool) -> Any:
 
 
 def world_of(
-    trace: Trace, deployment: Deployment, machine: Machine, play: Play, *, compiled: bool
+    trace: Trace,
+    play: Play,
+    limits: Sequence[Limits],
+    step: StepCoefficients,
+    *,
+    prefix_caching: bool,
+    compiled: bool,
 ) -> World:
-    """Return the world in which `trace` is played to `deployment`, at its start.
+    """Return the world in which `trace` is played, at its start.
+
+    Args:
+        trace: The workload.
+        play: How it is played.
+        limits: Engine limits of each lane [lane].
+        step: Step time of the first lane.
+        prefix_caching: Whether equal prefixes are computed once.
+        compiled: Whether lanes and requests are arrays.
 
     Raises:
         ScenarioError: settings that no engine would accept.
     """
-    limits = limits_of(deployment, machine, play)
-    step = coefficients(machine, limits.budget)
-    size, count, reaches = len(trace), lanes_of(deployment), len(step.reaches)
-    interval = play.interval or max(trace.span, 1.0) / SAMPLES
-    after = followers(trace, play)
-    children = after[after >= 0]
-    hashes, starts = _hashes(trace, caching=deployment.settings.prefix_caching)
-    if trace.prefixes is not None:
-        limits = limits._replace(hashed=trace.prefixes.block_size)
+    size, count, reaches = len(trace), len(limits), len(step.reaches)
+    sequences, block = (
+        max(getattr(one, name) for one in limits) for name in ("sequences", "block")
+    )
+    edges = edges_of(trace, play)
+    again = len(edges.after) > 0 or play.gateway.retries > 0
+    hashes, starts = _hashes(trace, caching=prefix_caching)
     known = int(hashes.max(initial=-1)) + 1
     ends = np.full((count, known + 1), known, np.int32)
-    columns = columns_of(trace, play)
-    columns["pending"] = np.bincount(children, minlength=size)
-    columns["delay"] = play.think or 0.0
-    columns["arrival"] = np.where(columns["pending"] > 0, NEVER, columns["arrival"])
     return World(
         lanes=lanes_at_rest(count, compiled=compiled),
-        requests=requests_of(columns, size, compiled=compiled),
-        heap=np.zeros((count, limits.sequences), np.int64),
-        keys=np.zeros((count, limits.sequences), np.int64),
-        residues=np.zeros((count, limits.block), np.int64),
-        ready=np.zeros((count, limits.sequences), np.int64),
+        requests=requests_of(columns_of(trace, play, edges), size, compiled=compiled),
+        heap=np.zeros((count, sequences), np.int64),
+        keys=np.zeros((count, sequences), np.int64),
+        residues=np.zeros((count, block), np.int64),
+        ready=np.zeros((count, sequences), np.int64),
         growing=np.zeros((count, reaches, 3), np.int64),
         visible=np.zeros((count, reaches)),
         gaps=np.zeros(BUCKETS, np.int64),
         loads=np.zeros(count, np.int64),
-        released=np.zeros(size if len(children) else 1, np.int64),
-        due=np.zeros(size if len(children) else 1),
-        counters=np.zeros(3, np.int64),
-        children=children,
-        offsets=np.concatenate([[0], np.cumsum(after >= 0)]),
+        released=np.zeros(size if again else 1, np.int64),
+        due=np.zeros(size if again else 1),
+        counters=np.zeros(COUNTERS, np.int64),
+        children=edges.after,
+        offsets=np.searchsorted(edges.before, np.arange(size + 1)),
+        delays=edges.delay,
+        triggers=edges.trigger,
         hashes=hashes,
         starts=starts,
         references=np.full((count, known), ABSENT, np.int32),
         sizes=np.zeros((count, known), np.int32),
         older=ends,
         newer=ends.copy(),
-        matches=np.zeros(count, np.int64),
         series=np.zeros((10 * SAMPLES, 3)),
-        interval=interval,
+        interval=play.interval or max(trace.span, 1.0) / SAMPLES,
+        mixed=step,
         step=step,
-        limits=limits,
+        limits=limits[0],
     )
 
 
@@ -232,39 +228,6 @@ def _hashes(trace: Trace, *, caching: bool) -> tuple[Ints, Ints]:
         salted = np.repeat(tenant, count) * (int(numbered.max(initial=0)) + 1) + numbered
         numbered = np.unique(salted, return_inverse=True)[1]
     return numbered.astype(np.int64), prefixes.offsets
-
-
-def followers(trace: Trace, play: Play) -> Ints:
-    """Return the request that waits for each one's end, -1 for none [request].
-
-    Of a closed loop the request `clients` places later, of closed sessions the session's next.
-
-    Raises:
-        ScenarioError: closed sessions of a trace that names none, or both kinds of loop.
-    """
-    size = len(trace)
-    after = np.full(size, -1)
-    if play.clients > 0:
-        after[: max(size - play.clients, 0)] = np.arange(play.clients, size)
-    if play.think is None:
-        return after
-    if trace.session is None or play.clients > 0:
-        raise ScenarioError("think time: a trace with sessions is wanted, and no closed loop")
-    order = np.argsort(trace.session, kind="stable")
-    same = np.diff(trace.session[order]) == 0
-    after[order[:-1][same]] = order[1:][same]
-    return after
-
-
-def opening(requests: Any) -> Ints:
-    """Return the requests without predecessors, by arrival."""
-    if isinstance(requests, np.ndarray):
-        free, arrival = requests["pending"] == 0, requests["arrival"]
-    else:
-        free = np.array([request.pending == 0 for request in requests])
-        arrival = np.array([request.arrival for request in requests])
-    chosen = np.flatnonzero(free)
-    return chosen[np.argsort(arrival[chosen], kind="stable")]
 
 
 def column(requests: Sequence[Request] | Any, name: str) -> Any:

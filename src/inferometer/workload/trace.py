@@ -9,6 +9,7 @@ from inferometer.errors import WorkloadError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,6 +28,30 @@ class Prefixes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Calls:
+    """Which requests wait for which: the calls of agents as a graph without cycles.
+
+    A request is sent at the latest of its predecessors' ends (or dispatches) and delays, and not
+    before `earliest`.
+
+    Attributes:
+        before: Request that is waited for, by its place in the trace.
+        after: Request that waits; always later in the trace, so there is no cycle.
+        delay: Tool or think time between the two.
+        dispatched: Whether the predecessor's dispatch counts, not its end.
+        earliest: Earliest time of each request that has predecessors; 0 for none.
+        task: Agent run of each request.
+    """
+
+    before: Ints  # [edge]
+    after: Ints  # [edge]
+    delay: Floats  # [edge] s
+    dispatched: Flags  # [edge]
+    earliest: Floats  # [request] s
+    task: Ints  # [request]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trace:
     """Requests in order of arrival.
 
@@ -37,6 +62,9 @@ class Trace:
         session: Session or chat id of each request; None if the trace names none.
         tenant: Tenant of each request; None if the trace names none.
         prefixes: Prefix structure; None if the trace has none.
+        calls: Which requests wait for which; None if all come by their times.
+        prepared: Time of stages before the model, retrieval say, which its user waits for too; None
+            for none.
         name: Where it came from, for reports.
     """
 
@@ -46,6 +74,8 @@ class Trace:
     session: Ints | None = None  # [request]
     tenant: NDArray[np.str_] | None = None  # [request]
     prefixes: Prefixes | None = None
+    calls: Calls | None = None
+    prepared: Floats | None = None  # [request] s
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -63,6 +93,8 @@ class Trace:
             raise WorkloadError(f"{self.name or 'trace'}: arrival is not finite")
         if (np.diff(self.arrival) < 0).any():
             raise WorkloadError(f"{self.name or 'trace'}: arrivals are not in order; sort them")
+        for fault in (*_faulty_calls(self.calls, size), *_faulty_stages(self.prepared, size)):
+            raise WorkloadError(f"{self.name or 'trace'}: {fault}")
 
     def __len__(self) -> int:
         return len(self.arrival)
@@ -71,3 +103,32 @@ class Trace:
     def span(self) -> float:
         """Seconds between the first and the last arrival."""
         return float(self.arrival[-1] - self.arrival[0])
+
+
+def _faulty_calls(calls: Calls | None, size: int) -> list[str]:
+    if calls is None:
+        return []
+    ends = np.concatenate([calls.before, calls.after])
+    faults = [
+        (len(calls.task) != size or len(calls.earliest) != size, "calls: not one task per request"),
+        (
+            len(ends) > 0 and not 0 <= ends.min() <= ends.max() < size,
+            "calls: an edge names a request that is not there",
+        ),
+        (
+            bool((calls.before >= calls.after).any()),
+            "calls: a request waits for a later one, or for itself",
+        ),
+        (
+            not (np.isfinite(calls.delay) & (calls.delay >= 0)).all(),
+            "calls: a delay is negative or not finite",
+        ),
+    ]
+    return [text for bad, text in faults if bad]
+
+
+def _faulty_stages(prepared: Floats | None, size: int) -> list[str]:
+    if prepared is None:
+        return []
+    sound = len(prepared) == size and (np.isfinite(prepared) & (prepared >= 0)).all()
+    return [] if sound else ["prepared: one time of at least 0 s per request is wanted"]

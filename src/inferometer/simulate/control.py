@@ -1,0 +1,326 @@
+"""What happens to a fleet from outside, at its times: scaling, clocks, failures, preemptions.
+
+Plain Python between two calls of the loop (`fleet.run`): the loop plays up to the next of these
+events, which then changes lanes. A replica starts up, serves, drains and stops; it is paid from the
+first to the last.
+"""
+
+import heapq
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from inferometer.simulate.faults import Faults
+from inferometer.simulate.fleet import HELD, Fleet, flush, set_clock
+from inferometer.simulate.jump import interrupt
+from inferometer.simulate.kinds import BLOCKS, view
+from inferometer.simulate.metrics import Metrics, look
+from inferometer.simulate.outage import stop
+from inferometer.simulate.play import Play
+from inferometer.simulate.pools import Pool, set_open
+from inferometer.simulate.scaling import Scaling, Signals, wanted
+from inferometer.simulate.state import NEVER
+from inferometer.simulate.throttle import THROTTLES
+from inferometer.units import Duration
+
+OFF, STARTING, READY, DRAINING = "off", "starting", "ready", "draining"
+"""States of a replica."""
+
+PATIENCE = 86400.0
+"""Seconds for which a policy may leave requests at the gateway when nothing else happens."""
+
+Loop = Callable[[Fleet, float], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """One replica, from asking for it to its stop.
+
+    Attributes:
+        pool: Its pool.
+        asked: When it was asked for; it is paid from then on.
+        up: When it began to serve; endless if it never did.
+        closed: When it took no more requests.
+        off: When it stopped; it is paid until then.
+    """
+
+    pool: int
+    asked: Duration
+    up: Duration
+    closed: Duration
+    off: Duration
+
+
+@dataclass(slots=True)
+class Slot:
+    """A place for one replica: its lanes and the state it is in."""
+
+    pool: int
+    lanes: range
+    chance: np.random.Generator
+    state: str = OFF
+    asked: float = 0.0
+    up: float = NEVER
+    closed: float = NEVER
+    turn: int = 0
+
+
+@dataclass(slots=True)
+class Control:
+    """The control plane of one run."""
+
+    fleet: Fleet
+    pools: Sequence[Pool]
+    play: Play
+    slots: list[Slot]
+    metrics: list[Metrics]
+    wanted: list[int]
+    levels: list[tuple[int, int]]
+    lives: list[Life] = field(default_factory=list)
+    events: list[tuple[float, int, Callable[[float], None]]] = field(default_factory=list)
+    count: int = 0
+
+
+def operate(fleet: Fleet, pools: Sequence[Pool], play: Play, loop: Loop) -> list[Life]:
+    """Play a fleet to its end, or to the horizon; return every replica's life."""
+    control = control_of(with_records(fleet), pools, play)
+    begin(control)
+    while True:
+        following = control.events[0][0] if control.events else NEVER
+        due = loop(fleet, min(following, play.horizon))
+        held = fleet.counters[HELD] > 0 and following - fleet.clock[0] < PATIENCE
+        if following > play.horizon or following == NEVER or (due == NEVER and not held):
+            break
+        at, _, action = heapq.heappop(control.events)
+        action(at)
+        reap(control)
+    finish(control)
+    return control.lives
+
+
+def with_records(fleet: Fleet) -> Fleet:
+    """Return `fleet` with lanes and requests that plain Python can read and write by field."""
+    world = fleet.world
+    if not isinstance(world.requests, np.ndarray):
+        return fleet
+    lanes, requests = world.lanes, world.requests
+    return fleet._replace(
+        world=world._replace(
+            lanes=lanes.view(np.recarray),  # type: ignore[attr-defined]
+            requests=requests.view(np.recarray),  # type: ignore[arg-type]
+        )
+    )
+
+
+def control_of(fleet: Fleet, pools: Sequence[Pool], play: Play) -> Control:
+    """Return the control plane over the lanes of `fleet`."""
+    slots = list[Slot]()
+    start = 0
+    for number, pool in enumerate(pools):
+        for _ in range(pool.most):
+            lanes = range(start, start + pool.lanes_each)
+            slots.append(Slot(number, lanes, np.random.default_rng([play.seed, 3, len(slots)])))
+            start = lanes.stop
+    blocks = fleet.kinds.limits[:, BLOCKS]
+    return Control(
+        fleet=fleet,
+        pools=pools,
+        play=play,
+        slots=slots,
+        metrics=[Metrics(fleet=fleet, blocks=int(blocks[k])) for k in range(len(pools))],
+        wanted=[pool.deployment.replicas for pool in pools],
+        levels=[(0, 0)] * len(pools),
+    )
+
+
+def begin(control: Control) -> None:
+    """Open the replicas of the start, and note the first events."""
+    play = control.play
+    for number, pool in enumerate(control.pools):
+        for slot in _of(control, number)[: pool.deployment.replicas]:
+            serve(control, slot, slot.turn, 0.0)
+    for outage in (play.faults or Faults()).outages:
+        slot = control.slots[outage.replica]
+        leave = _then(control, withdraw, slot, outage.warning)
+        at(control, max(outage.at - outage.warning, 0.0), leave)
+    for number in range(len(control.pools)):
+        if play.scaling is not None and play.scaling.policy != "static":
+            at(control, play.scaling.poll, _then(control, scale, number))
+        if play.throttle is not None:
+            at(control, 0.0, _then(control, throttle, number))
+
+
+def at(control: Control, time: float, action: Callable[[float], None]) -> None:
+    """Note an event; those of one instant happen in the order in which they were noted."""
+    if time < NEVER:
+        control.count += 1
+        heapq.heappush(control.events, (time, control.count, action))
+
+
+def _then(control: Control, action: Callable[..., None], *args: object) -> Callable[[float], None]:
+    return lambda now: action(control, *args, now)
+
+
+def _of(control: Control, pool: int, *states: str) -> list[Slot]:
+    return [
+        slot for slot in control.slots
+        if slot.pool == pool and (not states or slot.state in states)
+    ]  # fmt: skip
+
+
+def start(control: Control, slot: Slot, now: float) -> None:
+    """Ask for a replica; it serves after its start-up time."""
+    scaling = control.play.scaling or Scaling()
+    slot.state, slot.asked, slot.up, slot.closed = STARTING, now, NEVER, NEVER
+    slot.turn += 1
+    ready = now + slot.chance.uniform(scaling.startup_least, scaling.startup_most)
+    at(control, ready, _then(control, serve, slot, slot.turn))
+
+
+def serve(control: Control, slot: Slot, turn: int, now: float) -> None:
+    """Let a replica take requests, unless it was given up in the meantime."""
+    if slot.turn != turn or slot.state not in {OFF, STARTING}:
+        return
+    slot.state, slot.up = READY, now
+    reopen(control)
+    flush(control.fleet, now)
+    faults = control.play.faults
+    if faults is not None:
+        fails, taken = slot.chance.exponential([faults.between, faults.spot])
+        at(control, now + fails, _then(control, crash, slot, slot.turn))
+        at(control, now + taken - faults.warning,
+           _then(control, reclaim, slot, slot.turn, faults.warning))  # fmt: skip
+
+
+def reopen(control: Control) -> None:
+    """Tell the gateway which lanes take requests."""
+    lanes = [lane for slot in control.slots if slot.state == READY for lane in slot.lanes]
+    set_open(control.fleet, np.array(lanes, np.int64))
+
+
+def drain(control: Control, slot: Slot, now: float) -> None:
+    """Let a replica finish what it has and take no more."""
+    slot.state, slot.closed = DRAINING, now
+    reopen(control)
+
+
+def reclaim(control: Control, slot: Slot, turn: int, warning: float, now: float) -> None:
+    """Announce that a replica of that turn goes."""
+    if slot.turn == turn:
+        withdraw(control, slot, warning, now)
+
+
+def withdraw(control: Control, slot: Slot, warning: float, now: float) -> None:
+    """Announce that a replica goes: it drains, its replacement is asked for, then it stops."""
+    if slot.state == READY:
+        drain(control, slot, now)
+    if slot.state != OFF:
+        at(control, now + warning, _then(control, crash, slot, slot.turn))
+    match_wanted(control, slot.pool, now)
+
+
+def crash(control: Control, slot: Slot, turn: int, now: float) -> None:
+    """Stop a replica with all that it holds, and ask for another."""
+    if slot.turn != turn or slot.state == OFF:
+        return
+    for number in slot.lanes:
+        stop(control.fleet, number, now)
+    end(control, slot, now)
+    match_wanted(control, slot.pool, now)
+
+
+def end(control: Control, slot: Slot, now: float) -> None:
+    """Stop paying for a replica."""
+    closed = min(slot.closed, now)
+    life = Life(pool=slot.pool, asked=slot.asked, up=slot.up, closed=closed, off=now)
+    control.lives.append(life)
+    slot.state = OFF
+    slot.turn += 1
+    reopen(control)
+
+
+def reap(control: Control) -> None:
+    """Stop the draining replicas that have nothing left, as of when they finished."""
+    for slot in control.slots:
+        if slot.state == DRAINING and not control.fleet.world.loads[slot.lanes].any():
+            lanes = control.fleet.world.lanes
+            end(control, slot, max(slot.closed, *(float(lanes[n].now) for n in slot.lanes)))
+
+
+def scale(control: Control, pool: int, now: float) -> None:
+    """Look at a pool, let its policy decide, and start or drain replicas."""
+    scaling = control.play.scaling
+    assert scaling is not None  # noqa: S101 - it is what noted this event
+    signals = watch(control, pool, now)
+    control.wanted[pool] = wanted(signals, control.play.scaling_of(control.pools[pool].deployment))
+    match_wanted(control, pool, now)
+    at(control, now + scaling.poll, _then(control, scale, pool))
+
+
+def watch(control: Control, pool: int, now: float) -> list[Signals]:
+    """Take the signals of a pool; return all so far."""
+    up = _of(control, pool, READY)
+    lanes = [lane for slot in up for lane in slot.lanes]
+    starting = len(_of(control, pool, STARTING))
+    return look(control.metrics[pool], now, len(up), starting, lanes)
+
+
+def match_wanted(control: Control, pool: int, now: float) -> None:
+    """Start or drain replicas until those that serve or start up are as many as wanted.
+
+    Those that start up go first, then the least loaded: what they hold is done soonest.
+    """
+    alive = _of(control, pool, READY, STARTING)
+    missing = control.wanted[pool] - len(alive)
+    for slot in _of(control, pool, OFF)[: max(missing, 0)]:
+        start(control, slot, now)
+    loads = control.fleet.world.loads
+    spare = sorted(alive, key=lambda slot: (slot.state == READY, loads[slot.lanes].sum()))
+    for slot in spare[: max(-missing, 0)]:
+        if slot.state == STARTING:
+            end(control, slot, now)
+            continue
+        drain(control, slot, now)
+        grace = control.play.scaling.grace if control.play.scaling else math.inf
+        at(control, now + grace, _then(control, crash, slot, slot.turn))
+
+
+def throttle(control: Control, pool: int, now: float) -> None:
+    """Look at a pool and set its clocks for the steps to come."""
+    policy = control.play.throttle
+    assert policy is not None  # noqa: S101 - it is what noted this event
+    before = control.levels[pool]
+    levels = THROTTLES[policy.policy](watch(control, pool, now), before, policy)
+    if levels != before:
+        control.levels[pool] = levels
+        first = sum(len(other.machines) for other in control.pools[:pool])
+        for slot in _of(control, pool):
+            for number in slot.lanes:
+                clock(control.fleet, number, first + levels[1], first + levels[0], now)
+    if policy.policy != "fixed":
+        at(control, now + policy.poll, _then(control, throttle, pool))
+
+
+def clock(fleet: Fleet, number: int, plain: int, mixed: int, now: float) -> None:
+    """Let a lane have other step times from its next boundary on."""
+    fleet.plain[number], fleet.mixed[number] = plain, mixed
+    lane = fleet.world.lanes[number]
+    if lane.planned == 0:
+        set_clock(fleet, number)
+        return
+    fleet.notice[number] = 1
+    if lane.planned > 1:
+        interrupt(view(fleet.world, fleet.kinds, number), number, now)
+
+
+def finish(control: Control) -> None:
+    """Book what lanes have done, and end the lives of all replicas with the run."""
+    last = float(control.fleet.clock[0])
+    reap(control)
+    for number in range(len(control.fleet.world.lanes)):
+        set_clock(control.fleet, number)
+    for slot in control.slots:
+        if slot.state != OFF:
+            end(control, slot, max(last, slot.asked))
