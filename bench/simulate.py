@@ -121,15 +121,16 @@ def tiled(source: Trace, requests: int, rate: float, seed: int) -> Trace:
 def naive(trace: Trace) -> float:
     """Return the requests per second of the tests' step-by-step twin on one replica."""
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-    from simulate_twin import Replica, play  # noqa: PLC0415 - the twin belongs to the tests
+    from simulate_twin import Replica, Rules, play  # noqa: PLC0415 - the twin belongs to the tests
 
-    from inferometer.simulate.world import Play, limits_of, machine_of  # noqa: PLC0415
+    from inferometer.simulate.play import Play  # noqa: PLC0415
+    from inferometer.simulate.pools import fleet_of, pool_of  # noqa: PLC0415
 
-    built = deployment(1)
-    machine = machine_of(built, efficiencies())
-    limits = limits_of(built, machine, Play())
+    pool = pool_of(deployment(1), efficiencies(), Play())
+    world = fleet_of(trace, [pool], Play(), compiled=False).world
+    rules = Rules(pool.machines[0], world.limits, world.step)
     start = time.perf_counter()
-    play(trace, machine, limits, [Replica()], lambda _sequence, _replicas: 0)
+    play(trace, rules, [Replica()], lambda _sequence, _replicas: 0)
     return len(trace) / (time.perf_counter() - start)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from inferometer.catalog.architecture import Attention, AttentionKind, FeedForward, Layer, Model
 from inferometer.catalog.tables import accelerator, engine, node, number_format
 from inferometer.deployment import Deployment, EngineSettings, Parallelism, Precision
-from inferometer.workload.trace import Trace
+from inferometer.workload.trace import Prefixes, Trace
 
 
 def model(*, window: int | None = None, experts: int = 0) -> Model:
@@ -40,10 +40,13 @@ def deployment(  # noqa: PLR0913 - each is a rule of the schedule
     block: int = 16,
     tensor: int = 1,
     gpu: str = "h100-sxm",
+    hybrid: bool = True,
 ) -> Deployment:
     """Return a deployment of the model above; `fraction` sets how much memory is left for KV."""
     bf16 = number_format("bf16")
-    known = replace(engine("vllm"), chunked_prefill=chunked, block_size=block)
+    known = replace(
+        engine("vllm"), hybrid_allocator=hybrid, chunked_prefill=chunked, block_size=block
+    )
     return Deployment(
         model=model(window=window, experts=experts),
         accelerator=accelerator(gpu),
@@ -68,4 +71,29 @@ def trace(seed: int, size: int, rate: float, *, longest: int = 600, output: int 
         input_tokens=random.integers(1, longest, size),
         output_tokens=random.integers(1, output, size),
         session=random.integers(0, 5, size),
+    )
+
+
+TOKENS = 64
+
+
+def shared_prompts(seed: int, size: int, gap: float) -> Trace:
+    """Return requests of a few conversations, each prompt a prefix of some length, then news."""
+    random = np.random.default_rng(seed)
+    rows = list[list[int]]()
+    lengths, fresh = list[int](), 10**6
+    for _ in range(size):
+        topic, known, news = random.integers(0, 6), random.integers(0, 8), random.integers(1, 4)
+        row = [int(topic) * 100 + place for place in range(known)]
+        row += list(range(fresh, fresh + news))
+        fresh += int(news)
+        rows.append(row)
+        lengths.append(len(row) * TOKENS - int(random.integers(0, TOKENS)))
+    offsets = np.cumsum([0, *(len(row) for row in rows)])
+    hashes = np.array([item for row in rows for item in row])
+    return Trace(
+        arrival=np.arange(size, dtype=np.float64) * gap,
+        input_tokens=np.array(lengths),
+        output_tokens=random.integers(1, 100, size),
+        prefixes=Prefixes(hashes=hashes, offsets=offsets, block_size=TOKENS),
     )

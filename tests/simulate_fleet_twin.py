@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from simulate_twin import Replica, begin_step, blocks, end_step
+from simulate_twin import Replica, Rules, begin_step, end_step, most
 from simulate_twin import Sequence as Request
 
 from inferometer.perf.roofline import Machine
+from inferometer.simulate.coefficients import coefficients
 from inferometer.simulate.state import Limits
 from inferometer.workload.trace import Trace
 
@@ -24,6 +25,10 @@ class Member:
     limits: Limits
     replica: Replica = field(default_factory=Replica)
     is_open: bool = True
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(self.machine, self.limits, coefficients(self.machine, self.limits.budget))
 
 
 @dataclass(slots=True)
@@ -136,7 +141,7 @@ class FleetTwin:
             return
         number = min(loads)[1]
         member = self.members[number]
-        if blocks(request.prompt + request.output, member.limits) > member.limits.blocks:
+        if most(request.prompt + request.output, member.rules) > member.limits.blocks:
             self.fail(i, instant, "rejected")
         elif len(member.replica.waiting) >= self.clients.queue:
             self.refuse(i, instant, "rejected")
@@ -145,11 +150,11 @@ class FleetTwin:
             member.replica.waiting.append(request)
             if member.replica.end == np.inf:
                 member.replica.now = instant
-                begin_step(member.replica, member.machine, member.limits)
+                begin_step(member.replica, member.rules)
 
     def boundary(self, member: Member) -> None:
         before = list(member.replica.running)
-        end_step(member.replica)
+        end_step(member.replica, member.rules)
         now = member.replica.now
         for request in before:
             if request.finished == now:
@@ -159,7 +164,7 @@ class FleetTwin:
             if self.calls[request.number].doomed:
                 member.replica.running.remove(request)
                 self.refuse(request.number, now, "timed out")
-        begin_step(member.replica, member.machine, member.limits)
+        begin_step(member.replica, member.rules)
 
     def give_up(self, i: int, instant: float) -> None:
         call, request = self.calls[i], self.requests[i]

@@ -42,7 +42,7 @@ def test_coefficients_give_the_step_time_of_perf(
         sequences=np.array([float(sequences)]), context=read,
         prefill=np.array([float(prefill)]), prefill_context=visible,
     )  # fmt: skip
-    busy, compute, memory = matrix_times(step, sequences, prefill)
+    busy, compute, memory = matrix_times(step, sequences, prefill, 1)
     decode = float(step.decode_flop @ read[:, 0]) * sequences
     flop = decode + float(step.prefill_flop @ visible[:, 0]) * prefill
     moved = float(step.kv_read @ read[:, 0]) * sequences + (sequences + prefill) * step.kv_write

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from simulate_cases import deployment
+from simulate_cases import TOKENS, deployment, shared_prompts
 
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.errors import WorkloadError
@@ -16,32 +16,9 @@ from inferometer.simulate.simulation import simulate
 from inferometer.simulate.state import World
 from inferometer.simulate.world import column
 from inferometer.workload.shape import cached_fraction
-from inferometer.workload.trace import Ints, Prefixes, Trace
+from inferometer.workload.trace import Ints, Trace
 
-TOKENS = 64
 BLOCK = 16
-
-
-def shared_prompts(seed: int, size: int, gap: float) -> Trace:
-    """Return requests of a few conversations, each prompt a prefix of some length, then news."""
-    random = np.random.default_rng(seed)
-    rows = list[list[int]]()
-    lengths, fresh = list[int](), 10**6
-    for _ in range(size):
-        topic, known, news = random.integers(0, 6), random.integers(0, 8), random.integers(1, 4)
-        row = [int(topic) * 100 + place for place in range(known)]
-        row += list(range(fresh, fresh + news))
-        fresh += int(news)
-        rows.append(row)
-        lengths.append(len(row) * TOKENS - int(random.integers(0, TOKENS)))
-    offsets = np.cumsum([0, *(len(row) for row in rows)])
-    hashes = np.array([item for row in rows for item in row])
-    return Trace(
-        arrival=np.arange(size, dtype=np.float64) * gap,
-        input_tokens=np.array(lengths),
-        output_tokens=random.integers(1, 100, size),
-        prefixes=Prefixes(hashes=hashes, offsets=offsets, block_size=TOKENS),
-    )
 
 
 def played(trace: Trace, blocks: int, *, block: int = BLOCK) -> World:

@@ -14,6 +14,7 @@ from inferometer.catalog.efficiency import efficiencies
 from inferometer.cli import inputs
 from inferometer.cli.options import Format, Question, Stated, deployment_spec, scenario_of
 from inferometer.cli.result import show_json, show_rows
+from inferometer.cli.serving_options import ServingOptions, serving_of
 from inferometer.errors import ScenarioError
 from inferometer.outcome import Latency
 from inferometer.simulate import measures
@@ -82,6 +83,7 @@ def simulate(
     question: Question | None = None,
     deployment: Stated | None = None,
     playing: Playing | None = None,
+    serving: ServingOptions | None = None,
     format: Format = "table",  # noqa: A002 - the option's name
 ) -> None:
     """Play every request of a workload to one deployment: queues, preemptions, jitter.
@@ -91,6 +93,7 @@ def simulate(
         question: What is asked.
         deployment: The deployment.
         playing: How the workload is played.
+        serving: How the engine serves beyond its settings.
         format: A table for people, or JSON.
     """
     asked = playing or Playing()
@@ -109,6 +112,7 @@ def simulate(
         play=Play(
             router=asked.router, seed=scenario.seed, clients=asked.clients, think=asked.think
         ),
+        serving=serving_of(serving or ServingOptions()),
     )
     if asked.records is not None:
         write_records(run, asked.records)
@@ -125,7 +129,7 @@ def simulate(
         "predicted": predicted,
     }
     if format == "json":
-        show_json(answer | {"playing": run.play, "scenario": scenario})
+        show_json(answer | {"playing": run.play, "serving": run.serving, "scenario": scenario})
     else:
         _tables(answer)
 

@@ -3,13 +3,11 @@
 A client sends such a request again while it has retries. Runs as it is, and compiled (`compiled`).
 """
 
-from collections.abc import Sequence
-
-from inferometer.simulate.engine import take_running
+from inferometer.simulate.engine import take_partial, take_running
 from inferometer.simulate.jump import interrupt
-from inferometer.simulate.prefix import release
+from inferometer.simulate.queue import take_out
 from inferometer.simulate.release import resolve, send
-from inferometer.simulate.state import COMPLETION, TIMED_OUT, Lane, Request, Rules, World
+from inferometer.simulate.state import COMPLETION, TIMED_OUT, Rules, World
 
 
 def refuse(world: World, rules: Rules, latest: int, instant: float, status: int) -> None:
@@ -59,7 +57,7 @@ def expire(world: World, rules: Rules, latest: int, instant: float) -> bool:
             interrupt(world, number, instant)
         return True
     headed = lane.head == latest
-    unlink(lane, world.requests, latest)
+    unlink(world, number, latest)
     world.loads[number] -= 1
     refuse(world, rules, latest, instant, TIMED_OUT)
     if headed and lane.head >= 0 and lane.planned > 1:  # the next may fit where this did not
@@ -67,30 +65,19 @@ def expire(world: World, rules: Rules, latest: int, instant: float) -> bool:
     return False
 
 
-def unlink(lane: Lane, requests: Sequence[Request], latest: int) -> None:
+def unlink(world: World, number: int, latest: int) -> None:
     """Take a request out of a lane's waiting queue."""
-    behind = requests[latest].follower
-    ahead, place = -1, lane.head
+    ahead, place = -1, world.lanes[number].head
     while place != latest:
-        ahead, place = place, requests[place].follower
-    if ahead < 0:
-        lane.head = behind
-    else:
-        requests[ahead].follower = behind
-    if behind < 0:
-        lane.tail = ahead
-    lane.waiting -= 1
+        ahead, place = place, world.requests[place].follower
+    take_out(world, number, ahead, latest)
 
 
 def drop(world: World, rules: Rules, number: int) -> None:
     """Take the doomed requests of a lane's batch out of it, at a step boundary."""
     lane = world.lanes[number]
     if lane.partial >= 0 and world.requests[lane.partial].doomed == 1:
-        latest = lane.partial
-        lane.partial = -1
-        release(
-            world, number, latest, world.requests[latest].prompt + world.requests[latest].produced
-        )
+        latest = take_partial(world, number)
         world.loads[number] -= 1
         refuse(world, rules, latest, lane.now, TIMED_OUT)
     place = 0

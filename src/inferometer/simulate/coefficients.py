@@ -26,11 +26,17 @@ class StepCoefficients(NamedTuple):
         prefill: Engine, per prompt token.
         launch: Least time of accelerator work in a step with prompt tokens: the host launches it.
         kv_write: Writing KV cache, per token.
+        draft: Decode steps' time that drafting takes in a step, as a multiple.
+        fetch: Reading one KV page from the host's memory.
+        handover: Sending the KV of a token to a decode lane.
+        handover_fixed: Before the first byte of a prompt's KV is sent.
         sharpness: Exponent of the soft maximum of compute and memory time.
         reaches: Tokens that one token can see [reach].
         decode_flop: Arithmetic of attention per decoding token and visible token [reach].
         prefill_flop: The same per prompt token and visible token [reach].
         kv_read: Reading KV cache per visible token of a decoding sequence [reach].
+        pages: KV pages per block of the layers of a window that keep no more than it reaches
+            [reach].
         spread: Routed experts and collectives [tokens].
         spread_compute: Arithmetic of routed experts [tokens].
         spread_memory: Reading routed experts [tokens].
@@ -45,18 +51,25 @@ class StepCoefficients(NamedTuple):
     prefill: float
     launch: float
     kv_write: float
+    draft: float
+    fetch: float
+    handover: float
+    handover_fixed: float
     sharpness: float
     reaches: Floats
     decode_flop: Floats
     prefill_flop: Floats
     kv_read: Floats
+    pages: Floats
     spread: Floats
     spread_compute: Floats
     spread_memory: Floats
 
 
 def coefficients(machine: Machine, tokens: int) -> StepCoefficients:
-    """Return the coefficients of a machine of one configuration, without speculation.
+    """Return the coefficients of a machine of one configuration.
+
+    What goes beyond a step's time is 0: `paging.beyond` sets it.
 
     Args:
         machine: The configuration.
@@ -81,15 +94,25 @@ def coefficients(machine: Machine, tokens: int) -> StepCoefficients:
         prefill=_only(rate.prefill_overhead),
         launch=_only(rate.eager_overhead * work.layers),
         kv_write=_only(write),
+        draft=_drafting(machine),
+        fetch=0.0,
+        handover=0.0,
+        handover_fixed=0.0,
         sharpness=SHARPNESS,
         reaches=np.array(work.reaches, dtype=np.float64).reshape(-1),
         decode_flop=(work.context_flop / rate.attention_compute).reshape(-1),
         prefill_flop=(work.prefill_context_flop / rate.attention_compute).reshape(-1),
         kv_read=(work.read_bytes / rate.kv_bandwidth).reshape(-1),
+        pages=np.zeros(len(work.reaches)),
         spread=_from_one(alone.experts + alone.network),
         spread_compute=_from_one(alone.compute - count * linear_token),
         spread_memory=_from_one(alone.memory - linear_read - count * write),
     )
+
+
+def _drafting(machine: Machine) -> float:
+    speculation = machine.candidates.speculation
+    return 0.0 if speculation is None else speculation.draft_tokens * speculation.draft_cost
 
 
 def _prompts_alone(machine: Machine, tokens: int) -> StepTime:

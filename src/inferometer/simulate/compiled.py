@@ -10,6 +10,7 @@ from typing import Any
 
 from inferometer.simulate import (
     abort,
+    admission,
     blocks,
     engine,
     fleet,
@@ -17,8 +18,10 @@ from inferometer.simulate import (
     jump,
     kinds,
     prefix,
+    queue,
     release,
     router,
+    running,
     step,
     tally,
     windows,
@@ -30,15 +33,26 @@ HOT: tuple[ModuleType, ...] = (
     jump,
     blocks,
     prefix,
+    queue,
     windows,
+    running,
     tally,
     router,
+    admission,
     release,
     kinds,
     engine,
     abort,
     fleet,
 )
+
+INLINED = frozenset({
+    "advanced", "append", "can_admit", "count_gaps", "drafts", "due", "enter_computed", "find",
+    "held", "insert", "join", "leave", "make_room", "matched", "most_held", "needed", "next_chunk",
+    "next_pages", "place", "plan", "price", "settle", "spanned", "start", "steps_for", "take_head",
+})  # fmt: skip
+"""Functions on every request's way that LLVM would call: a call copies the world's 2 KiB of array
+headers, and inlining these makes the loop twice as fast."""
 
 
 @cache
@@ -60,7 +74,8 @@ def compiled_run() -> Callable[..., float]:
     for module in HOT:
         for name, function in vars(module).items():
             if isinstance(function, FunctionType) and function.__module__ == module.__name__:
-                options: dict[str, Any] = {"cache": name == "run", "_nrt": False}
+                options: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+                options |= {"cache": name == "run", "forceinline": name in INLINED}
                 space[name] = numba.njit(_bound(function, space, digest), **options)
     return space["run"]  # type: ignore[no-any-return]
 

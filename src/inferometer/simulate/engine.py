@@ -1,28 +1,22 @@
 """One lane of a continuous-batching engine: plan a jump, commit it; as it is, or compiled.
 
 The rules are vLLM v1's scheduler (decodes first, prompts cut to what is left of the token budget,
-first come first served, no admission in a step that preempted, preemption of the latest by
-recomputation). Where SGLang differs, `docs/simulator.md` says so. Between two changes of the batch
-nothing is decided, so the clock jumps over all steps at once.
+by priority and then first come first served, no admission in a step that preempted, preemption of
+the last by recomputation). Where SGLang differs, `docs/simulator.md` says so. Between two changes
+of the batch nothing is decided, so the clock jumps over all steps at once.
 """
 
-from inferometer.simulate.blocks import grown, steps_that_fit
-from inferometer.simulate.heap import pop, push, remove
-from inferometer.simulate.jump import elapsed, price
-from inferometer.simulate.prefix import acquire, evict, needed, release
-from inferometer.simulate.release import resolve
-from inferometer.simulate.state import COMPLETION, FINISHED, NEVER, World
-from inferometer.simulate.step import visible_sum
+from inferometer.simulate.admission import admit, can_extend, due, extend
+from inferometer.simulate.blocks import grown, held, steps_that_fit
+from inferometer.simulate.heap import pop, remove
+from inferometer.simulate.jump import advanced, elapsed, price, steps_for
+from inferometer.simulate.prefix import evict, release
+from inferometer.simulate.queue import put_back
+from inferometer.simulate.release import resolve, send
+from inferometer.simulate.running import ORDER, join, leave
+from inferometer.simulate.state import COMPLETION, FINISHED, NEVER, WHOLE, World
 from inferometer.simulate.tally import count_gap, settle
-from inferometer.simulate.windows import cross, place_in_windows
-
-ORDER = 2**31  # a heap key is last step x ORDER + order of admission
-
-
-def advance(world: World, number: int) -> None:
-    """Commit the jump of a lane, then plan the next."""
-    commit(world, number)
-    schedule(world, number)
+from inferometer.simulate.windows import cross
 
 
 def schedule(world: World, number: int) -> None:
@@ -30,6 +24,7 @@ def schedule(world: World, number: int) -> None:
     lane = world.lanes[number]
     lane.prefill = 0
     lane.ready = 0
+    lane.fetched = 0
     world.visible[number, :] = 0.0
     starved = make_room(world, number)
     if lane.partial >= 0:
@@ -45,37 +40,52 @@ def schedule(world: World, number: int) -> None:
 def make_room(world: World, number: int) -> bool:
     """Preempt until the next step's blocks fit; return whether anything was preempted."""
     lane, limits = world.lanes[number], world.limits
-    due = (lane.steps + 1) % limits.block
     preempted = False
-    while world.residues[number, due] > limits.blocks - lane.used:
+    while due(world, number) > limits.blocks - lane.used:
+        preempt(world, number)
+        preempted = True
+    while lane.partial >= 0 and not can_extend(world, number):
         preempt(world, number)
         preempted = True
     return preempted
 
 
 def preempt(world: World, number: int) -> None:
-    """Send the latest admitted sequence back to the head of the queue; its KV is given up."""
+    """Send a sequence back to the queue; its KV is given up."""
     lane = world.lanes[number]
-    if lane.partial >= 0:
-        latest = lane.partial
-        lane.partial = -1
-        request = world.requests[latest]
-        release(world, number, latest, request.prompt + request.produced)
-    else:
-        place = 0
-        for other in range(1, lane.running):
-            if world.keys[number, other] % ORDER > world.keys[number, place] % ORDER:
-                place = other
-        latest = take_running(world, number, place)
+    place = worst(world, number)
+    latest = take_partial(world, number) if place < 0 else take_running(world, number, place)
     request = world.requests[latest]
     request.computed = 0
     request.preemptions += 1
     lane.preemptions += 1
-    request.follower = lane.head
-    lane.head = latest
-    if request.follower < 0:
-        lane.tail = latest
-    lane.waiting += 1
+    put_back(world, number, latest)
+
+
+def worst(world: World, number: int) -> int:
+    """Return the place in the heap of whom to preempt, -1 for the one whose prompt is half done.
+
+    Of the lowest priority the latest admitted.
+    """
+    lane, place, most = world.lanes[number], -1, -1
+    if lane.partial >= 0:
+        request = world.requests[lane.partial]
+        most = request.priority * ORDER + request.order
+    for other in range(lane.running):
+        request = world.requests[world.heap[number, other]]
+        rank = request.priority * ORDER + request.order
+        if rank > most:
+            place, most = other, rank
+    return place
+
+
+def take_partial(world: World, number: int) -> int:
+    """Take the request whose prompt is half done out of the batch, its blocks given back."""
+    lane = world.lanes[number]
+    latest = lane.partial
+    lane.partial = -1
+    release(world, number, latest, world.requests[latest].pages)
+    return int(latest)
 
 
 def take_running(world: World, number: int, place: int) -> int:
@@ -90,57 +100,6 @@ def take_running(world: World, number: int, place: int) -> int:
     return latest
 
 
-def admit(world: World, number: int) -> None:
-    """Take waiting requests in order while budget, sequences and blocks last."""
-    lane, limits = world.lanes[number], world.limits
-    while lane.head >= 0 and lane.partial < 0 and lane.running + lane.ready < limits.sequences:
-        request = world.requests[lane.head]
-        if not can_admit(world, number, lane.head):
-            break
-        latest = lane.head
-        lane.head = request.follower
-        lane.waiting -= 1
-        acquire(world, number, latest)
-        request.order = lane.admissions
-        lane.admissions += 1
-        if request.admitted < 0.0:
-            request.admitted = lane.now
-        extend(world, number, latest)
-
-
-def can_admit(world: World, number: int, candidate: int) -> bool:
-    """Return whether budget and blocks for the whole prompt are there, beside the next step's."""
-    lane, limits = world.lanes[number], world.limits
-    request = world.requests[candidate]
-    wanted = request.prompt + request.produced
-    due = world.residues[number, (lane.steps + 1) % limits.block]
-    if needed(world, number, candidate) > limits.blocks - lane.used - due:
-        return False
-    if limits.chunked == 1:
-        return lane.running + lane.prefill < limits.budget
-    return lane.prefill == 0 or lane.prefill + wanted <= limits.budget
-
-
-def extend(world: World, number: int, latest: int) -> None:
-    """Put the next chunk of a prompt into the step, as much of it as the budget has left."""
-    lane, limits, step = world.lanes[number], world.limits, world.step
-    request = world.requests[latest]
-    wanted = request.prompt + request.produced - request.computed
-    if limits.chunked == 1:
-        wanted = min(wanted, limits.budget - lane.running - lane.prefill)
-    for window in range(len(step.reaches)):
-        seen = visible_sum(request.computed, wanted, step.reaches[window])
-        world.visible[number, window] += seen
-    request.computed += wanted
-    lane.prefill += wanted
-    if request.computed == request.prompt + request.produced:
-        world.ready[number, lane.ready] = latest
-        lane.ready += 1
-        lane.partial = -1
-    else:
-        lane.partial = latest
-
-
 def plan(world: World, number: int) -> None:
     """Set the lane's step time and how many steps it takes before anything can change."""
     lane, limits = world.lanes[number], world.limits
@@ -153,8 +112,10 @@ def plan(world: World, number: int) -> None:
     lane.planned = 1
     if lane.prefill == 0:
         last = world.keys[number, 0] // ORDER
-        lane.planned = min(last, lane.crossing) - lane.steps
-        lane.planned = min(lane.planned, steps_that_fit(world, number, lane.planned))
+        count = steps_for(world, number, min(last, lane.crossing) - lane.steps)
+        tokens = advanced(world, number, count)
+        fitting = steps_that_fit(world, number, tokens)
+        lane.planned = count if fitting == tokens else steps_for(world, number, fitting + 1) - 1
     lane.end = lane.now + elapsed(world, number, lane.planned)
 
 
@@ -164,10 +125,13 @@ def commit(world: World, number: int) -> None:
     settle(world, number)
     lane.now = lane.end
     if lane.decoding > 0:
-        lane.used += grown(world, number, lane.planned)
+        tokens = advanced(world, number, lane.planned)
+        lane.used += grown(world, number, tokens)
         evict(world, number)
-        lane.steps += lane.planned
+        lane.drift += lane.planned * world.limits.stride - tokens * WHOLE
+        lane.steps += tokens
         while lane.running > 0 and world.keys[number, 0] // ORDER <= lane.steps:
+            world.gaps[0] -= lane.steps - world.keys[number, 0] // ORDER  # beyond its last token
             done = pop(world.keys[number], world.heap[number], lane.running)
             world.requests[done].produced = world.requests[done].output
             leave(world, number, done)
@@ -181,34 +145,32 @@ def commit(world: World, number: int) -> None:
 def start(world: World, number: int, latest: int) -> None:
     """Give a request whose prompt is done its token of the step, and let it decode."""
     lane, request = world.lanes[number], world.requests[latest]
+    kept = request.prompt + request.produced
+    lane.used += held(world, kept) - request.pages
+    if number < world.limits.prefillers and request.output > 1:
+        hand_over(world, number, latest, kept)
+        return
     if request.produced == 0:
         request.first_token = lane.now
     else:
         count_gap(world, lane.now - request.last_token, 1)
-    held_tokens = request.prompt + request.produced
     request.produced += 1
     request.last_token = lane.now
     if request.produced == request.output:
-        release(world, number, latest, held_tokens)
+        release(world, number, latest, held(world, kept))
         finish(world, number, latest)
         return
-    request.base = held_tokens - lane.steps
-    last = lane.steps + request.output - request.produced
-    key = last * ORDER + request.order
-    push(world.keys[number], world.heap[number], lane.running, key, latest)
-    lane.running += 1
-    block = world.limits.block
-    world.residues[number, (1 - request.base) % block] += 1
-    place_in_windows(world, number, request.base, 1)
+    join(world, number, latest, kept)
 
 
-def leave(world: World, number: int, latest: int) -> None:
-    """Take a sequence out of the decoding ones."""
-    lane, request = world.lanes[number], world.requests[latest]
-    lane.running -= 1
-    world.residues[number, (1 - request.base) % world.limits.block] -= 1
-    place_in_windows(world, number, request.base, -1)
-    release(world, number, latest, request.base + lane.steps)
+def hand_over(world: World, number: int, latest: int, kept: int) -> None:
+    """Send a prompt's KV to the decode lanes, after what the lane is sending already."""
+    lane, request, step = world.lanes[number], world.requests[latest], world.step
+    release(world, number, latest, held(world, kept))
+    world.loads[number] -= 1
+    request.handed = 1
+    lane.link = max(lane.link, lane.now) + step.handover_fixed + kept * step.handover
+    send(world, latest, lane.link)
 
 
 def finish(world: World, number: int, latest: int) -> None:

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from inferometer.simulate.abort import drop, expire, fail, refuse
-from inferometer.simulate.blocks import held
+from inferometer.simulate.blocks import most_held
 from inferometer.simulate.engine import commit, schedule
 from inferometer.simulate.jump import interrupt
 from inferometer.simulate.kinds import LONGEST, SEQUENCES, Kinds, view
 from inferometer.simulate.prefix import matched
+from inferometer.simulate.queue import append
 from inferometer.simulate.release import resolve, take
 from inferometer.simulate.router import AFFINE, THRIFTY, Offers, Visible, choose
 from inferometer.simulate.state import (
@@ -175,6 +178,9 @@ def arrive(fleet: Fleet, latest: int, instant: float) -> None:
     """Take a request at the gateway, for the first time or again."""
     world, counters = fleet.world, fleet.counters
     request = world.requests[latest]
+    if request.handed == 1:
+        deliver(fleet, latest, instant)
+        return
     counters[ARRIVED] += 1
     request.arrival = instant
     request.attempts += 1
@@ -214,11 +220,24 @@ def dispatch(fleet: Fleet, latest: int, instant: float, turn: int) -> None:
         enqueue(seen, number, latest, instant)
 
 
+def deliver(fleet: Fleet, latest: int, instant: float) -> None:
+    """Give a request whose KV has come to the decode lane that holds the fewest requests."""
+    world = fleet.world
+    first_one = world.limits.prefillers
+    number = first_one + int(np.argmin(world.loads[first_one:]))
+    world.requests[latest].lane = number
+    world.loads[number] += 1
+    enqueue(view(world, fleet.kinds, number), number, latest, instant)
+
+
 def gather(fleet: Fleet, latest: int) -> int:
     """Write down the open lanes whose context takes the prompt; return how many."""
     offers, kinds, count = fleet.offers, fleet.kinds, 0
     prompt = fleet.world.requests[latest].prompt
-    for place in range(fleet.counters[OPEN]):
+    most = fleet.counters[OPEN]
+    if fleet.world.limits.prefillers > 0:
+        most = fleet.world.limits.prefillers
+    for place in range(most):
         number = fleet.open[place]
         if prompt < kinds.limits[kinds.limit[number], LONGEST]:
             offers.lanes[count] = number
@@ -248,7 +267,9 @@ def can_ever_fit(world: World, latest: int) -> bool:
     """Return whether a request fits into an empty lane, prompt and output."""
     limits = world.limits
     whole = world.requests[latest].prompt + world.requests[latest].output
-    return held(world, whole) <= limits.blocks and (limits.chunked == 1 or whole <= limits.budget)
+    return most_held(world, whole) <= limits.blocks and (
+        limits.chunked == 1 or whole <= limits.budget
+    )
 
 
 def hold(requests: Sequence[Request], counters: Ints, latest: int) -> None:
@@ -281,18 +302,11 @@ def flush(fleet: Fleet, instant: float) -> None:
 def enqueue(world: World, number: int, latest: int, instant: float) -> None:
     """Add a request to a lane's queue; cut the jump if the request may join the next step."""
     lane = world.lanes[number]
-    alone = lane.head < 0
-    world.requests[latest].follower = -1
-    if alone:
-        lane.head = latest
-    else:
-        world.requests[lane.tail].follower = latest
-    lane.tail = latest
-    lane.waiting += 1
+    append(world, number, latest)
     if lane.planned == 0:
         lane.now = instant
         schedule(world, number)
-    elif alone and lane.planned > 1 and lane.running < world.limits.sequences:
+    elif lane.head == latest and lane.planned > 1 and lane.running < world.limits.sequences:
         interrupt(world, number, instant)
 
 

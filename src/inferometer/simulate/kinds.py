@@ -15,7 +15,7 @@ from inferometer.simulate.state import Floats, Ints, Limits, World
 SCALARS = tuple(name for name, kind in StepCoefficients.__annotations__.items() if kind is float)
 """Fields of `StepCoefficients` that are one number."""
 
-RAGGED = ("reaches", "decode_flop", "prefill_flop", "kv_read")
+RAGGED = ("reaches", "decode_flop", "prefill_flop", "kv_read", "pages")
 """Fields by attention window."""
 
 TABLES = ("spread", "spread_compute", "spread_memory")
@@ -87,8 +87,10 @@ def step_of(kinds: Kinds, row: int) -> StepCoefficients:
     one, count = kinds.scalars[row], kinds.windows[row]
     ragged, tables = kinds.ragged[row], kinds.tables[row]
     return StepCoefficients(
-        one[0], one[1], one[2], one[3], one[4], one[5], one[6], one[7], one[8], one[9],
+        one[0], one[1], one[2], one[3], one[4], one[5], one[6], one[7], one[8], one[9], one[10],
+        one[11], one[12], one[13],
         ragged[0, :count], ragged[1, :count], ragged[2, :count], ragged[3, :count],
+        ragged[4, :count],
         tables[0], tables[1], tables[2],
     )  # fmt: skip
 
@@ -96,7 +98,10 @@ def step_of(kinds: Kinds, row: int) -> StepCoefficients:
 def limits_at(kinds: Kinds, row: int) -> Limits:
     """Return the engine limits of one limit kind."""
     one = kinds.limits[row]
-    return Limits(one[0], one[1], one[2], one[3], one[4], one[5], one[6], one[7])
+    return Limits(
+        one[0], one[1], one[2], one[3], one[4], one[5], one[6], one[7], one[8], one[9], one[10],
+        one[11], one[12], one[13], one[14],
+    )  # fmt: skip
 
 
 def view(world: World, kinds: Kinds, number: int) -> World:

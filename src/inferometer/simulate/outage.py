@@ -7,7 +7,7 @@ from inferometer.simulate.fleet import Fleet
 from inferometer.simulate.jump import elapsed, interrupt
 from inferometer.simulate.kinds import view
 from inferometer.simulate.prefix import ABSENT
-from inferometer.simulate.state import LOST, Lane, World, empty_lane
+from inferometer.simulate.state import LOST, Lane, World, empty_lane, empty_lists
 from inferometer.simulate.tally import settle
 
 KEPT = {field.name for field in dataclasses.fields(Lane) if "time" in field.name} | {
@@ -66,7 +66,6 @@ def clear(world: World, number: int) -> None:
     for table in (world.residues, world.growing, world.visible, world.sizes):
         table[number] = 0
     world.references[number] = ABSENT
-    end = world.older.shape[1] - 1
-    world.older[number] = end
-    world.newer[number] = end
+    for links in (world.older, world.newer):
+        links[number] = empty_lists(links.shape[1])
     world.loads[number] = 0

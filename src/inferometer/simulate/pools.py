@@ -15,8 +15,10 @@ from inferometer.perf.roofline import Machine
 from inferometer.simulate.coefficients import coefficients
 from inferometer.simulate.fleet import OPEN, Fleet
 from inferometer.simulate.kinds import kinds_of
+from inferometer.simulate.paging import beyond
 from inferometer.simulate.play import Play, rules_of
 from inferometer.simulate.router import ROUTERS, THRIFTY, Offers
+from inferometer.simulate.serving import NOTHING, Serving
 from inferometer.simulate.state import NEVER
 from inferometer.simulate.world import column, limits_of, machine_of, world_of
 from inferometer.units import UsdPerSecond
@@ -53,8 +55,7 @@ def pool_of(deployment: Deployment, efficiencies: Efficiencies, play: Play) -> P
     One that goes with a warning overlaps with its replacement, so faults double the room.
 
     Raises:
-        ScenarioError: it speculates, which the loop does not play; more replicas at the start than
-            scaling allows.
+        ScenarioError: more replicas at the start than scaling allows.
         InfeasibleError: the layout cannot be built, or the weights do not fit.
     """
     machine, most = machine_of(deployment, efficiencies), play.scaling_of(deployment).most
@@ -77,6 +78,7 @@ def fleet_of(
     *,
     compiled: bool,
     efficiencies: Efficiencies | None = None,
+    serving: Serving = NOTHING,
 ) -> Fleet:
     """Return the fleet at the start of a run, with the replicas of every deployment open.
 
@@ -86,6 +88,7 @@ def fleet_of(
         play: How it is played.
         compiled: Whether lanes and requests are arrays.
         efficiencies: For routers that ask what a request costs.
+        serving: How the engines serve beyond their settings.
 
     Raises:
         ScenarioError: settings that no engine would accept, or pools of different models.
@@ -94,9 +97,10 @@ def fleet_of(
         raise ScenarioError("a fleet serves one model; simulate each model's fleet apart")
     if len({pool.deployment.settings.prefix_caching for pool in pools}) != 1:
         raise ScenarioError("prefix caching: turn it on, or off, in all deployments of a fleet")
-    limits = [limits_of(pool.deployment, pool.machines[0], play, trace) for pool in pools]
+    check_pools(serving, pools, play)
+    limits = [limits_of(pool.deployment, pool.machines[0], play, trace, serving) for pool in pools]
     steps = [
-        coefficients(machine, limit.budget)
+        beyond(coefficients(machine, limit.budget), pool.deployment, machine, serving)
         for pool, limit in zip(pools, limits, strict=True)
         for machine in pool.machines
     ]
@@ -107,6 +111,7 @@ def fleet_of(
     world = world_of(
         trace, play, [limits[number] for number in kind], widest,
         prefix_caching=pools[0].deployment.settings.prefix_caching,
+        serving=serving,
         compiled=compiled,
     )._replace(step=steps[0], mixed=steps[0])  # fmt: skip
     count, attempts = len(kind), _attempts(trace, play)
@@ -135,6 +140,19 @@ def fleet_of(
     ]
     set_open(fleet, np.concatenate(opened))
     return fleet
+
+
+def check_pools(serving: Serving, pools: Sequence[Pool], play: Play) -> None:
+    """Refuse a prefill pool in a fleet whose replicas differ, come and go, or lose their clients.
+
+    Raises:
+        ScenarioError: such a fleet.
+    """
+    fixed = play.scaling is None and play.faults is None and play.gateway.timeout == NEVER
+    if serving.prefill_replicas and not (fixed and len(pools) == 1):
+        raise ScenarioError(
+            "prefill_replicas: one deployment without scaling, faults and timeouts is wanted"
+        )
 
 
 def set_open(fleet: Fleet, lanes: Ints) -> None:

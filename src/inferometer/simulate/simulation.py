@@ -16,6 +16,7 @@ from inferometer.simulate.fleet import HELD, Fleet, run
 from inferometer.simulate.kinds import BLOCKS
 from inferometer.simulate.play import Play
 from inferometer.simulate.pools import Pool, fleet_of, pool_of
+from inferometer.simulate.serving import NOTHING, Serving
 from inferometer.simulate.state import (
     FINISHED,
     LOST,
@@ -136,6 +137,7 @@ class Simulation:
         machine: The first deployment, compiled.
         deployment: The first deployment.
         play: How the workload was played.
+        serving: How the engines served beyond their settings.
         records: Every request.
         series: The fleet over time.
         gaps: Gaps between tokens by bucket (`tally.bucket`) [bucket].
@@ -148,6 +150,7 @@ class Simulation:
     machine: Machine
     deployment: Deployment
     play: Play
+    serving: Serving
     records: Records
     series: Series
     gaps: Ints
@@ -169,6 +172,7 @@ def simulate(
     *,
     efficiencies: Efficiencies,
     play: Play | None = None,
+    serving: Serving = NOTHING,
     prices: Sequence[UsdPerSecond] = (),
     compiled: bool | None = None,
 ) -> Simulation:
@@ -179,6 +183,7 @@ def simulate(
         deployment: The fleet: one deployment, or several of one model behind one gateway.
         efficiencies: Parameters of the step time.
         play: Router, seed, open or closed loop, scaling, faults.
+        serving: Host memory, prefill pool, static batches, classes.
         prices: Of an accelerator of each deployment, for the router that looks at it; without them
             all cost the same.
         compiled: Whether the loop is compiled; by the number of requests if None.
@@ -197,13 +202,14 @@ def simulate(
         if prices
         else pools
     )
-    fleet = fleet_of(trace, pools, play, compiled=fast, efficiencies=efficiencies)
+    fleet = fleet_of(trace, pools, play, compiled=fast, efficiencies=efficiencies, serving=serving)
     lives = operate(fleet, pools, play, _loop(compiled=fast))
     records, end = _records(fleet.world), float(fleet.clock[0])
     return Simulation(
         machine=pools[0].machines[0],
         deployment=several[0],
         play=play,
+        serving=serving,
         records=records,
         series=_series(fleet, pools, lives),
         gaps=fleet.world.gaps,

@@ -21,6 +21,12 @@ Counters = NDArray[np.int32]
 
 NEVER = float("inf")
 
+WHOLE = 2**20
+"""One token, in the unit of `Limits.stride` and `Lane.drift`: fractions that add up exactly."""
+
+PART = 1 / WHOLE
+"""That unit, tokens."""
+
 WAITING, FINISHED, REJECTED, TIMED_OUT, LOST = 0, 1, 2, 3, 4
 """What became of a request: `Request.status`. `LOST` is one whose replica failed."""
 
@@ -45,6 +51,7 @@ class Request:
         output: Output tokens, at least 1; no policy reads it.
         session: Session, -1 if it names none.
         draw: Uniform in [0, 1) for routers that toss.
+        priority: 0 for interactive, 1 for batch.
         pending: Predecessors that are not done.
         earliest: Earliest arrival that its predecessors so far allow, s.
         prepared: From asking to its first arrival: stages before the model, s.
@@ -57,6 +64,9 @@ class Request:
         finished: When its last output token left, s.
         last_token: When its latest token left that came of a prompt or before a preemption, s.
         computed: Tokens whose KV exists, before it decodes; 0 while it waits.
+        pages: KV pages that its prompt has, before it decodes.
+        entered: Hashed blocks of its prompt that it holds in common with others.
+        handed: Whether its KV comes from a prefill lane: 1 or 0.
         produced: Output tokens so far; current at preemption, resumption and end.
         base: Context while decoding less the lane's step count.
         order: Its number in the lane's order of admission; the latest is preempted first.
@@ -71,6 +81,7 @@ class Request:
     output: int
     session: int
     draw: float
+    priority: int
     pending: int
     earliest: float
     prepared: float
@@ -83,6 +94,9 @@ class Request:
     finished: float
     last_token: float
     computed: int
+    pages: int
+    entered: int
+    handed: int
     produced: int
     base: int
     order: int
@@ -104,20 +118,29 @@ class Lane:
         steps: Steps taken while decoding.
         running: Sequences whose prompts are done.
         base: Sum of their `base`.
-        used: KV blocks in use.
-        idle: KV blocks that nobody uses, cached by hash.
+        used: KV pages in use.
+        idle: KV pages that nobody uses, cached by hash.
+        hosted: KV pages in the host's memory.
+        fetched: Pages that come from there in this step.
         head: First waiting request, -1 for none.
-        tail: Last waiting request.
+        tail: Last waiting request, -1 for none.
+        urgent: Last interactive one that waits, -1 for none.
         waiting: Requests waiting.
         partial: Request whose prompt is half done, -1 for none.
         ready: Requests whose prompts are done at the end of the jump.
         admissions: Requests admitted so far.
+        opened: `steps` when a static batch began to gather.
+        drift: Fraction of a token by which the sequences are ahead of `steps`, in 1/`WHOLE`.
+        link: When the lane has sent the KV of all prompts it handed over, s.
         crossing: Step at which the next sequence outgrows a window.
         fixed: Step time beside attention, s.
         compute: Attention arithmetic of the first step, s.
         compute_slope: Its growth per step.
         memory: Attention memory traffic of the first step, s.
         memory_slope: Its growth per step.
+        drafted_compute: Attention arithmetic of a draft in the first step, s.
+        drafted_compute_slope: Its growth per step.
+        drafted_memory: Its memory traffic in the first step; grows as `memory` does.
         matrix_compute: Arithmetic of a step beside attention, s.
         matrix_memory: Memory traffic of a step beside attention, s.
         stall: Time that decoding has been held up by prompts, s.
@@ -142,18 +165,27 @@ class Lane:
     base: int
     used: int
     idle: int
+    hosted: int
+    fetched: int
     head: int
     tail: int
+    urgent: int
     waiting: int
     partial: int
     ready: int
     admissions: int
+    opened: int
+    drift: int
+    link: float
     crossing: int
     fixed: float
     compute: float
     compute_slope: float
     memory: float
     memory_slope: float
+    drafted_compute: float
+    drafted_compute_slope: float
+    drafted_memory: float
     matrix_compute: float
     matrix_memory: float
     stall: float
@@ -171,8 +203,19 @@ class Lane:
 def empty_lane() -> Lane:
     """Return a lane at time 0 with nothing to do."""
     values = {field.name: field.type() for field in dataclasses.fields(Lane)}  # type: ignore[operator]
-    values |= {"end": NEVER, "head": -1, "tail": -1, "partial": -1, "crossing": 2**62}
+    values |= {"end": NEVER, "head": -1, "tail": -1, "urgent": -1, "partial": -1, "crossing": 2**62}
     return Lane(**values)
+
+
+def empty_lists(length: int) -> Counters:
+    """Return the links of the two lists of blocks, both empty: either end points at itself.
+
+    Args:
+        length: Hashes and the two ends.
+    """
+    links = np.full(length, length - 2, np.int32)
+    links[-1] = length - 1
+    return links
 
 
 def dtype(record: type) -> np.dtype[Any]:
@@ -187,22 +230,36 @@ class Limits(NamedTuple):
     Attributes:
         budget: Tokens of one step.
         sequences: Running sequences of a lane.
-        blocks: KV blocks of a lane.
+        blocks: KV pages of a lane; see `blocks`.
         block: Tokens per block.
+        full: Pages per block of the layers that see everything.
+        page: Pages per block of all layers.
         hashed: Prompt tokens per hash.
-        overhead: Blocks that a sequence takes beside its tokens (recurrent state).
+        hosted: KV pages in the host's memory.
+        overhead: Pages that a sequence takes beside its tokens (recurrent state).
         longest: Prompt and output tokens of one request together.
         chunked: Whether a prompt may be cut, and decode beside others: 1 or 0.
+        static: Whether a batch takes requests only until it decodes: 1 or 0.
+        queries: Tokens of a decoding sequence in a step: 1, or drafted + 1 when verifying.
+        stride: Tokens that it gets by a step, in 1/`WHOLE`.
+        prefillers: Lanes, the first ones, that compute prompts for the others; 0 for none.
     """
 
     budget: int
     sequences: int
     blocks: int
     block: int
+    full: int
+    page: int
     hashed: int
+    hosted: int
     overhead: int
     longest: int
     chunked: int
+    static: int
+    queries: int
+    stride: int
+    prefillers: int
 
 
 class Rules(NamedTuple):
@@ -233,7 +290,7 @@ class World(NamedTuple):
         requests: Requests in order of number [request].
         heap: Decoding requests of each lane, the first to finish on top [lane, sequence].
         keys: Their last step and order of admission, in one number [lane, sequence].
-        residues: Decoding sequences by the step, modulo the block, that needs a block
+        residues: Pages that decoding sequences take by the step, modulo the block
             [lane, block].
         ready: Requests whose prompts end with the jump [lane, sequence].
         growing: Per attention window: sequences inside it, the sum of their `base`, those beyond
@@ -250,9 +307,11 @@ class World(NamedTuple):
         triggers: `COMPLETION` or `DISPATCH` of the one waited for [edge].
         hashes: Prompt blocks by hash, and where each request's begin [hash], [request + 1].
         starts: See `hashes`.
-        references: Sequences on each hash, `prefix.ABSENT` without the block [lane, hash].
-        sizes: KV blocks that it stands for [lane, hash].
-        older: Next less recently used hash that nobody uses; the list's ends last [lane, hash + 1].
+        references: Sequences on each hash, `prefix.ABSENT` or `prefix.HOSTED` without the block
+            [lane, hash].
+        sizes: KV pages that it stands for [lane, hash].
+        older: Next less recently used hash of those that nobody uses, or that the host alone holds;
+            the ends of these two lists last [lane, hash + 2].
         newer: Next more recently used one.
         series: Running, waiting and blocks at regular times [bin, 3].
         interval: Time between those, s.

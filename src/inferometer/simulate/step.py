@@ -12,14 +12,20 @@ def soft_max(compute: float, memory: float, sharpness: float) -> float:
 
 
 def matrix_times(
-    step: StepCoefficients, sequences: int, prefill: int
+    step: StepCoefficients, sequences: int, prefill: int, queries: int
 ) -> tuple[float, float, float]:
     """Return busy time, arithmetic and memory traffic of everything but attention, s.
 
     Busy time includes collectives; none of the three grows with the context.
+
+    Args:
+        step: Step time.
+        sequences: Decoding sequences.
+        prefill: Prompt tokens.
+        queries: Tokens of a decoding sequence: 1, or drafted + 1 when verifying.
     """
-    tokens = sequences + prefill
-    compute = tokens * step.linear_token + sequences * step.linear_sequence
+    tokens = sequences * queries + prefill
+    compute = tokens * step.linear_token + sequences * queries * step.linear_sequence
     memory = step.linear_read + sequences * step.state_sequence
     busy = soft_max(compute, memory, step.sharpness) + step.spread[tokens]
     return busy, compute + step.spread_compute[tokens], memory + step.spread_memory[tokens]

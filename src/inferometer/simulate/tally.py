@@ -2,7 +2,7 @@
 
 import math
 
-from inferometer.simulate.jump import gap
+from inferometer.simulate.jump import advanced, gap
 from inferometer.simulate.state import SAMPLED, World
 from inferometer.simulate.step import series
 
@@ -40,8 +40,12 @@ def settle(world: World, number: int) -> None:
 
 
 def count_gaps(world: World, number: int) -> None:
-    """Count the gap of every decoding sequence at every step of a jump."""
+    """Count the gap of every decoding sequence at every step of a jump.
+
+    A step that yields several tokens has a gap before the first of them and none between them.
+    """
     lane = world.lanes[number]
+    world.gaps[0] += (advanced(world, number, lane.planned) - lane.planned) * lane.decoding
     place, last = 0, lane.planned - 1
     if lane.stall > 0.0:
         for sequence in range(lane.decoding):

@@ -13,19 +13,24 @@ from inferometer.errors import InfeasibleError, ScenarioError, WorkloadError
 from inferometer.perf.memory import memory
 from inferometer.perf.roofline import Machine, compile_candidates
 from inferometer.perf.sharding import buildable
+from inferometer.perf.steady import step_yield
 from inferometer.simulate.coefficients import StepCoefficients
 from inferometer.simulate.edges import Edges, edges_of
+from inferometer.simulate.paging import paging
 from inferometer.simulate.play import Play
 from inferometer.simulate.prefix import ABSENT
+from inferometer.simulate.serving import NOTHING, Serving, prefill_lanes, priorities
 from inferometer.simulate.state import (
     COUNTERS,
     NEVER,
+    WHOLE,
     Lane,
     Limits,
     Request,
     World,
     dtype,
     empty_lane,
+    empty_lists,
 )  # fmt: skip
 from inferometer.simulate.tally import BUCKETS
 from inferometer.workload.trace import Ints, Trace
@@ -38,11 +43,8 @@ def machine_of(deployment: Deployment, efficiencies: Efficiencies) -> Machine:
     """Return one deployment compiled for its step time.
 
     Raises:
-        ScenarioError: it speculates, which the loop does not play.
         InfeasibleError: the layout cannot be built, or the weights do not fit.
     """
-    if deployment.speculation is not None:
-        raise ScenarioError("speculation: simulate plays none yet; use predict")
     machine = compile_candidates(one(deployment), efficiencies)
     fits = buildable(machine.candidates)[0]
     if not (fits and memory(machine.candidates, machine.shard).kv[0] > 0):
@@ -54,48 +56,45 @@ def machine_of(deployment: Deployment, efficiencies: Efficiencies) -> Machine:
 
 
 def limits_of(
-    deployment: Deployment, machine: Machine, play: Play, trace: Trace | None = None
+    deployment: Deployment,
+    machine: Machine,
+    play: Play,
+    trace: Trace | None = None,
+    serving: Serving = NOTHING,
 ) -> Limits:
     """Return what the engine's schedule obeys on one lane.
-
-    Args:
-        deployment: The deployment.
-        machine: The same, compiled.
-        play: How the workload is played.
-        trace: The workload, for its blocks per hash; None takes the engine's block.
 
     Raises:
         ScenarioError: a step budget below the sequences, a model without KV.
     """
     settings, stages = deployment.settings, deployment.parallelism.pipeline
-    sequences = max(1, settings.max_num_seqs // stages)
-    if settings.max_batched_tokens < sequences:
+    sequences, product = max(1, settings.max_num_seqs // stages), step_yield(machine)
+    if settings.max_batched_tokens < sequences * product.queries:
         raise ScenarioError(
-            f"max_batched_tokens is {settings.max_batched_tokens}, below the {sequences} sequences "
-            "that may decode at once; raise it, or lower max_num_seqs"
+            f"max_batched_tokens is {settings.max_batched_tokens}, below the "
+            f"{sequences * product.queries:.0f} tokens of the sequences that may decode at once; "
+            "raise it, or lower max_num_seqs"
         )
-    block_bytes = _block_bytes(deployment, machine)
-    kv = float(memory(machine.candidates, machine.shard).kv[0]) / stages
-    state = float(np.max(machine.shard.state_bytes)) / stages
+    paged = paging(deployment, machine, serving)
     return Limits(
         budget=settings.max_batched_tokens,
         sequences=sequences,
-        blocks=int(kv // block_bytes),
+        blocks=paged.pages,
         block=settings.engine.block_size,
+        full=paged.full,
+        page=paged.full + int(paged.windows.sum()),
         hashed=trace.prefixes.block_size
         if trace and trace.prefixes
         else settings.engine.block_size,
-        overhead=int(np.ceil(state / block_bytes)),
+        hosted=paged.hosted,
+        overhead=paged.overhead,
         longest=play.longest or deployment.model.max_context or 2**31,
-        chunked=int(settings.engine.chunked_prefill),
+        chunked=int(settings.engine.chunked_prefill and not serving.static),
+        static=int(serving.static),
+        queries=int(product.queries),
+        stride=round(product.tokens * WHOLE),
+        prefillers=prefill_lanes(serving, deployment),
     )
-
-
-def _block_bytes(deployment: Deployment, machine: Machine) -> float:
-    per_token = float(machine.shard.kv_bytes.sum()) / deployment.parallelism.pipeline
-    if per_token <= 0:
-        raise ScenarioError(f"{deployment.model.key}: no layer keeps a KV cache; use predict")
-    return per_token * deployment.settings.engine.block_size
 
 
 def lanes_of(deployment: Deployment) -> int:
@@ -149,6 +148,7 @@ def world_of(
     step: StepCoefficients,
     *,
     prefix_caching: bool,
+    serving: Serving,
     compiled: bool,
 ) -> World:
     """Return the world in which `trace` is played, at its start.
@@ -159,6 +159,7 @@ def world_of(
         limits: Engine limits of each lane [lane].
         step: Step time of the first lane.
         prefix_caching: Whether equal prefixes are computed once.
+        serving: Which requests yield to others.
         compiled: Whether lanes and requests are arrays.
 
     Raises:
@@ -169,13 +170,15 @@ def world_of(
         max(getattr(one, name) for one in limits) for name in ("sequences", "block")
     )
     edges = edges_of(trace, play)
-    again = len(edges.after) > 0 or play.gateway.retries > 0
+    again = len(edges.after) > 0 or play.gateway.retries > 0 or limits[0].prefillers > 0
     hashes, starts = _hashes(trace, caching=prefix_caching)
     known = int(hashes.max(initial=-1)) + 1
-    ends = np.full((count, known + 1), known, np.int32)
+    ends = np.tile(empty_lists(known + 2), (count, 1))
+    columns = columns_of(trace, play, edges)
+    columns["priority"] = priorities(serving, trace)
     return World(
         lanes=lanes_at_rest(count, compiled=compiled),
-        requests=requests_of(columns_of(trace, play, edges), size, compiled=compiled),
+        requests=requests_of(columns, size, compiled=compiled),
         heap=np.zeros((count, sequences), np.int64),
         keys=np.zeros((count, sequences), np.int64),
         residues=np.zeros((count, block), np.int64),
