@@ -74,14 +74,14 @@ def test_a_run_without_answers_has_no_latency() -> None:
 
 def test_lost_requests_are_noticed() -> None:
     run = played()
-    assert conserved(run.records, run.end, 0) == run.counts
+    assert conserved(run.records, 0) == run.counts
     with pytest.raises(LedgerError, match="lost"):
-        conserved(run.records, run.end, 1)
+        conserved(run.records, 1)
     for name, value in (("status", 0), ("admitted", 1e9), ("asked", 1e9)):
         column = getattr(run.records, name).copy()
         column[3] = value
         with pytest.raises(LedgerError):
-            conserved(replace(run.records, **{name: column}), run.end, 0)
+            conserved(replace(run.records, **{name: column}), 0)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ def refuse(world: World, rules: Rules, latest: int, instant: float, status: int)
         return
     forget(world, latest)
     pause = rules.backoff * 2.0 ** (request.attempts - 1) * (0.5 + request.draw)
-    send(world, latest, instant + pause)
+    request.arrival = instant + pause  # so that the deadline of this attempt is void
+    send(world, latest, request.arrival)
 
 
 def forget(world: World, latest: int) -> None:

@@ -41,7 +41,7 @@ class Records:
 
     Attributes:
         asked: When its user began to wait; endless if it was never sent [request] s.
-        arrival: When it reached the router, the last time it was sent [request] s.
+        arrival: When it reached the router, or will, the last time it was sent [request] s.
         admitted: When its first prompt token was scheduled [request] s.
         first_token: When its first output token left the engine [request] s.
         finished: When its last one did [request] s.
@@ -213,7 +213,7 @@ def simulate(
         records=records,
         series=_series(fleet, pools, lives),
         gaps=fleet.world.gaps,
-        counts=conserved(records, end, holding(fleet)),
+        counts=conserved(records, holding(fleet)),
         sums={name: float(column(fleet.world.lanes, name).sum()) for name in SUMS},
         usage=tuple(_usage(fleet, pools, lives)),
         end=end,
@@ -276,21 +276,20 @@ def holding(fleet: Fleet) -> int:
     return int(world.loads.sum()) + int(fleet.counters[HELD]) + again
 
 
-def conserved(records: Records, end: Duration, held: int) -> Counts:
+def conserved(records: Records, held: int) -> Counts:
     """Return where the requests ended, having checked that none is lost or out of order.
 
     Those that a failed replica took with it, and that nobody sent again, count as rejected.
 
     Args:
         records: Every request.
-        end: When the clock stopped.
         held: What the fleet holds then (`holding`).
 
     Raises:
         LedgerError: arrived != finished + rejected + timed out + in flight, more or fewer in flight
             than are held, or an effect before its cause.
     """
-    arrived, done = records.arrival <= end, records.done
+    arrived, done = records.attempts > 0, records.done
     counts = Counts(
         arrived=float(arrived.sum()),
         finished=float(done.sum()),
