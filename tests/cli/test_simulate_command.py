@@ -72,6 +72,14 @@ def test_tables_name_both_routes(capsys: pytest.CaptureFixture[str], played: str
         (("--clients", "-1"), "clients"),
         (("--max-batched-tokens", "10"), "max_batched_tokens"),
         (("--trace", "/nowhere.jsonl"), "nowhere"),
+        (("--scaling", "best"), "known: static"),
+        (("--scaling", "hpa"), "target"),
+        (("--timeout", "0"), "timeout"),
+        (("--retries", "-1"), "retries"),
+        (("--scaling", "hpa", "--scaling-target", "5", "--most", "1"), "below the 2 replicas"),
+        (("--hours-between-failures", "0"), "faults.between"),
+        (("--also", "/nowhere.toml"), "nowhere"),
+        (("--plot", "day.gif"), ".png or .svg"),
     ],
 )
 def test_bad_options_are_named(
@@ -79,6 +87,26 @@ def test_bad_options_are_named(
 ) -> None:
     assert run(("simulate", played, *options)) == 2
     assert says in capsys.readouterr().err
+
+
+def test_fleets_scale_mix_and_are_drawn(
+    capsys: pytest.CaptureFixture[str], played: str, tmp_path: Path
+) -> None:
+    more, plot = tmp_path / "more.toml", tmp_path / "fleet.png"
+    more.write_text('[deployment]\ngpu = "a100-sxm-80gb"\n', encoding="utf-8")
+    arguments = (
+        "simulate", played, "--also", str(more), "--router", "cost-aware", "--plot", str(plot),
+        "--scaling", "hpa", "--scaling-target", "5", "--most", "4", "--startup-least", "5",
+        "--startup-most", "9", "--timeout", "30", "--retries", "1",
+    )  # fmt: skip
+    assert run((*arguments, "--format", "json")) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["bill"] is None
+    assert found["jitter"]["accelerator_hours"] > 0 < found["jitter"]["cost_per_request_usd"]
+    counts = found["outcome"]["counts"]
+    ends = ("finished", "rejected", "timed_out", "in_flight")
+    assert counts["arrived"] == sum(counts[end] for end in ends)
+    assert plot.stat().st_size > 10_000
 
 
 def test_compare_pairs_runs_of_two_deployments(

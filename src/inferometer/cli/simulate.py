@@ -1,7 +1,7 @@
 """`inferometer simulate`: play a workload, request by request, to one stated deployment."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,9 +12,11 @@ from inferometer.account.bill import bill
 from inferometer.candidates import one
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.cli import inputs
+from inferometer.cli.operating_options import HOUR, Operating, known, others_of, rents
 from inferometer.cli.options import Format, Question, Stated, deployment_spec, scenario_of
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.serving_options import ServingOptions, serving_of
+from inferometer.cli.simulate_plot import save_series
 from inferometer.errors import ScenarioError
 from inferometer.outcome import Latency
 from inferometer.simulate import measures
@@ -32,12 +34,13 @@ class Playing:
     """How the workload is played.
 
     Attributes:
-        router: "least-loaded", "round-robin", "power-of-two", "session-sticky" or
-            "prefix-affinity".
+        router: "least-loaded", "round-robin", "power-of-two", "session-sticky",
+            "prefix-affinity" or "cost-aware".
         clients: Closed loop with so many clients; the arrival times then do not count.
         think: Closed sessions: seconds between the end of a session's request and its next.
         speedup: Factor by which arrivals are compressed.
         records: File for one row per request, JSON Lines.
+        plot: PNG or SVG file for replicas, queue and KV cache over time.
     """
 
     router: str = "least-loaded"
@@ -45,6 +48,7 @@ class Playing:
     think: float | None = None
     speedup: float = 1.0
     records: Annotated[Path | None, Parameter(name="--records")] = None
+    plot: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,10 @@ class Jitter:
         waiting: Most requests waiting, over samples.
         running: Most sequences decoding, over samples.
         kv_fraction: Largest share of KV blocks in use, over samples.
-        cost_per_request: Cost of one finished request; None if unpriced.
+        attempts: How often a request was sent, mean.
+        accelerator_hours: Hours of accelerators paid, start-up and draining included.
+        cost_per_request: Cost of one finished request: the bill of a steady fleet, the rent alone
+            of any other; None if unpriced.
     """
 
     ttft_p999: Seconds
@@ -73,6 +80,8 @@ class Jitter:
     waiting: int
     running: int
     kv_fraction: Fraction
+    attempts: float
+    accelerator_hours: float
     cost_per_request: Usd | None
 
 
@@ -84,9 +93,10 @@ def simulate(
     deployment: Stated | None = None,
     playing: Playing | None = None,
     serving: ServingOptions | None = None,
+    operating: Operating | None = None,
     format: Format = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """Play every request of a workload to one deployment: queues, preemptions, jitter.
+    """Play every request of a workload to a fleet: queues, preemptions, jitter, scaling.
 
     Args:
         file: Scenario, a TOML file; options lie on top of it.
@@ -94,9 +104,10 @@ def simulate(
         deployment: The deployment.
         playing: How the workload is played.
         serving: How the engine serves beyond its settings.
+        operating: How the fleet is operated.
         format: A table for people, or JSON.
     """
-    asked = playing or Playing()
+    asked, operated = playing or Playing(), operating or Operating()
     scenario = scenario_of(file, question or Question())
     spec = deployment_spec(scenario, deployment or Stated())
     catalog = inputs.overlay_of(scenario)
@@ -105,17 +116,28 @@ def simulate(
     slo, shape = inputs.slo_of(scenario), shape_of(trace)
     prediction = inputs.evaluator(slo, catalog)(one(built), shape)
     inputs.require_fit(built, prediction)
+    fleet = [built, *others_of(operated, scenario)]
+    prices = rents(fleet, scenario)
     run = simulated(
         trace,
-        built,
+        fleet,
         efficiencies=efficiencies(catalog),
         play=Play(
-            router=asked.router, seed=scenario.seed, clients=asked.clients, think=asked.think
+            router=asked.router,
+            seed=scenario.seed,
+            clients=asked.clients,
+            think=asked.think,
+            gateway=operated.gateway,
+            scaling=operated.policy,
+            faults=operated.faults,
         ),
         serving=serving_of(serving or ServingOptions()),
+        prices=known(prices, asked.router),
     )
     if asked.records is not None:
         write_records(run, asked.records)
+    if asked.plot is not None:
+        save_series(run, asked.plot)
     predicted = prediction.outcome(0)
     outcome = measures.outcome(run, predicted, slo)
     price = inputs.price_of(built.accelerator.key, scenario.prices, catalog)
@@ -124,8 +146,8 @@ def simulate(
     answer = {
         "deployment": built,
         "outcome": outcome,
-        "jitter": jitter(run, outcome.itl, charged.total),
-        "bill": charged,
+        "jitter": jitter(run, outcome.itl, charged.total if operated.steady else rent(run, prices)),
+        "bill": charged if operated.steady else None,
         "predicted": predicted,
     }
     if format == "json":
@@ -161,8 +183,20 @@ def jitter(run: Simulation, itl: Latency, cost: float | None) -> Jitter:
         waiting=int(series.waiting.max(initial=0)),
         running=int(series.running.max(initial=0)),
         kv_fraction=float(series.kv_fraction.max(initial=0)),
+        attempts=float(run.records.attempts[run.records.attempts > 0].mean()),
+        accelerator_hours=sum(usage.accelerator_hours for usage in run.usage),
         cost_per_request=cost / done if cost is not None and done else None,
     )
+
+
+def rent(run: Simulation, prices: Sequence[float | None]) -> float | None:
+    """Return what the paid hours of all accelerators cost, USD; None if one is unpriced."""
+    total = 0.0
+    for usage, price in zip(run.usage, prices, strict=True):
+        if price is None:
+            return None
+        total += usage.accelerator_hours * HOUR * price
+    return total
 
 
 def write_records(run: Simulation, path: Path) -> None:
@@ -182,7 +216,7 @@ def write_records(run: Simulation, path: Path) -> None:
 def rows(run: Simulation) -> Iterator[dict[str, Any]]:
     """Yield one row per request of a run."""
     records = run.records
-    status = ("in flight", "finished", "rejected")
+    status = ("in flight", "finished", "rejected", "timed out", "lost")
     for number in range(len(records)):
         times = {
             f"{name}_ms": float(getattr(records, name)[number]) * 1e3
@@ -197,6 +231,7 @@ def rows(run: Simulation) -> Iterator[dict[str, Any]]:
             "cached_tokens": int(records.cached[number]),
             "lane": int(records.lane[number]),
             "preemptions": int(records.preemptions[number]),
+            "attempts": int(records.attempts[number]),
         }
 
 
@@ -224,6 +259,8 @@ def _tables(answer: dict[str, Any]) -> None:
         "time in steps": found.busy,
         "cached tok/s": outcome.cached_rate,
         "preemptions": found.preemptions,
+        "times sent": found.attempts,
+        "accelerator hours": found.accelerator_hours,
         "TTFT p99.9 ms": found.ttft_p999 * 1e3,
         "TTFT p99 / p50": found.ttft_jitter,
         "power, W": outcome.power,
