@@ -13,7 +13,7 @@ from simulate_twin import Sequence as Request
 
 from inferometer.perf.roofline import Machine
 from inferometer.simulate.coefficients import coefficients
-from inferometer.simulate.state import Limits
+from inferometer.simulate.limits import Limits
 from inferometer.workload.trace import Trace
 
 

@@ -12,7 +12,10 @@ import numpy as np
 
 from inferometer.perf.roofline import Batch, Machine, step_time
 from inferometer.simulate.coefficients import StepCoefficients
-from inferometer.simulate.state import WHOLE, Limits
+from inferometer.simulate.limits import Limits
+from inferometer.simulate.state import (
+    WHOLE,
+)
 from inferometer.workload.trace import Floats, Ints, Trace
 
 

@@ -5,9 +5,14 @@ A client sends such a request again while it has retries. Runs as it is, and com
 
 from inferometer.simulate.engine import take_partial, take_running
 from inferometer.simulate.jump import interrupt
+from inferometer.simulate.limits import Rules
 from inferometer.simulate.queue import take_out
 from inferometer.simulate.release import resolve, send
-from inferometer.simulate.state import COMPLETION, TIMED_OUT, Rules, World
+from inferometer.simulate.state import (
+    COMPLETION,
+    TIMED_OUT,
+    World,
+)
 
 
 def refuse(world: World, rules: Rules, latest: int, instant: float, status: int) -> None:

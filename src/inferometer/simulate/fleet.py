@@ -10,6 +10,7 @@ from inferometer.simulate.blocks import most_held
 from inferometer.simulate.engine import commit, schedule
 from inferometer.simulate.jump import interrupt
 from inferometer.simulate.kinds import LONGEST, SEQUENCES, Kinds, view
+from inferometer.simulate.limits import Rules
 from inferometer.simulate.prefix import matched
 from inferometer.simulate.queue import append
 from inferometer.simulate.release import resolve, take
@@ -25,7 +26,6 @@ from inferometer.simulate.state import (
     Ints,
     Lane,
     Request,
-    Rules,
     World,
 )
 from inferometer.simulate.tally import sample

@@ -10,7 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from inferometer.simulate.coefficients import StepCoefficients
-from inferometer.simulate.state import Floats, Ints, Limits, World
+from inferometer.simulate.limits import Limits
+from inferometer.simulate.state import (
+    Floats,
+    Ints,
+    World,
+)
 
 SCALARS = tuple(name for name, kind in StepCoefficients.__annotations__.items() if kind is float)
 """Fields of `StepCoefficients` that are one number."""

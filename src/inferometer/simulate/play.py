@@ -5,9 +5,12 @@ from dataclasses import dataclass, field, replace
 from inferometer.deployment import Deployment
 from inferometer.errors import ScenarioError
 from inferometer.simulate.faults import Faults
+from inferometer.simulate.limits import Rules
 from inferometer.simulate.router import ROUTERS
 from inferometer.simulate.scaling import Scaling
-from inferometer.simulate.state import NEVER, Rules
+from inferometer.simulate.state import (
+    NEVER,
+)
 from inferometer.simulate.throttle import Throttle
 from inferometer.units import Duration
 

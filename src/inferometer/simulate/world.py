@@ -16,6 +16,7 @@ from inferometer.perf.sharding import buildable
 from inferometer.perf.steady import step_yield
 from inferometer.simulate.coefficients import StepCoefficients
 from inferometer.simulate.edges import Edges, edges_of
+from inferometer.simulate.limits import Limits
 from inferometer.simulate.paging import paging
 from inferometer.simulate.play import Play
 from inferometer.simulate.prefix import ABSENT
@@ -25,13 +26,12 @@ from inferometer.simulate.state import (
     NEVER,
     WHOLE,
     Lane,
-    Limits,
     Request,
     World,
     dtype,
     empty_lane,
     empty_lists,
-)  # fmt: skip
+)
 from inferometer.simulate.tally import BUCKETS
 from inferometer.workload.trace import Ints, Trace
 
