@@ -14,11 +14,12 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from inferometer.meter.costs import costs
-from inferometer.meter.record import Attempt
+from inferometer.meter.record import CLASSES, Attempt
 from inferometer.meter.rollup import NS, rollups
 from inferometer.meter.spool import Spool
 from inferometer.meter.store.sqlite import SqliteLedger, connect
@@ -27,6 +28,7 @@ from inferometer.meter.store.statements import SUMS, add_sums
 START_NS = 1_764_547_200 * NS
 """2025-12-01T00:00:00Z."""
 MONTH_S = 31 * 86_400
+AMOUNTS: dict[str, Any] = {f"nano_{name}": 1000 for name in CLASSES}
 ROWS, BATCH, ADHOC = 100_000, 10_000, 5_000_000
 
 
@@ -61,9 +63,7 @@ def one(draw: random.Random, number: int, offset_ns: int) -> Attempt:
         output=300,
         price="openai/model@2025-01-01#00000000",
         priced_from="2025-01-01",
-        **{f"nano_{name}": 1000 for name in
-           ("uncached_input", "cache_read", "cache_write_5m", "cache_write_1h", "output",
-            "reasoning")},
+        **AMOUNTS,
     )  # fmt: skip
 
 
