@@ -38,6 +38,8 @@ class Playing:
             "prefix-affinity" or "cost-aware".
         clients: Closed loop with so many clients; the arrival times then do not count.
         think: Closed sessions: seconds between the end of a session's request and its next.
+        timestamps: Whether calls of agents come at the times of the trace, whatever became of those
+            that they wait for.
         speedup: Factor by which arrivals are compressed.
         records: File for one row per request, JSON Lines.
         plot: PNG or SVG file for replicas, queue and KV cache over time.
@@ -46,6 +48,7 @@ class Playing:
     router: str = "least-loaded"
     clients: int = 0
     think: float | None = None
+    timestamps: bool = False
     speedup: float = 1.0
     records: Annotated[Path | None, Parameter(name="--records")] = None
     plot: Path | None = None
@@ -127,6 +130,7 @@ def simulate(
             seed=scenario.seed,
             clients=asked.clients,
             think=asked.think,
+            timestamps=asked.timestamps,
             gateway=operated.gateway,
             scaling=operated.policy,
             faults=operated.faults,

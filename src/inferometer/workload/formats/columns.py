@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inferometer.errors import WorkloadError
-from inferometer.workload.trace import Floats, Ints, Prefixes, Trace
+from inferometer.workload.trace import Calls, Floats, Ints, Prefixes, Trace
 
 if TYPE_CHECKING:
     Reals = array[float]
@@ -100,6 +100,9 @@ class Columns:
     hashes: Wholes = field(default_factory=_ints)
     blocks: Wholes = field(default_factory=_ints)  # hashes of each request
     block_size: int = 0
+    task: Wholes = field(default_factory=_ints)  # agent run of each request
+    earliest: Reals = field(default_factory=_floats)
+    edges: list[tuple[int, int, float, bool]] = field(default_factory=list)  # as `Calls`, by row
     failed: int = 0
     orphans: int = 0
 
@@ -153,10 +156,35 @@ def trace_of(columns: Columns) -> Read:
         session=_column(columns, "session", columns.session)[order] if columns.session else None,
         tenant=np.array(columns.tenant)[order] if columns.tenant else None,
         prefixes=_prefixes(columns, inputs, order),
+        calls=_calls(columns, usable, order),
         name=path.name,
     )
     reordered = int((np.diff(arrival[kept]) < 0).sum())
     return Read(trace=trace, counts=_tally(columns, len(order), reordered))
+
+
+def _calls(columns: Columns, usable: np.ndarray, order: np.ndarray) -> Calls | None:
+    """Return what waits for what, by place in the trace.
+
+    Raises:
+        WorkloadError: a call without tokens, which others may wait for.
+    """
+    if not len(columns.task):
+        return None
+    if not usable.all():
+        line = columns.lines[int(np.argmin(usable))]
+        raise WorkloadError(f"{columns.path}:{line}: a call without input or output tokens")
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    edges = columns.edges
+    return Calls(
+        before=place[np.array([edge[0] for edge in edges], np.int64)],
+        after=place[np.array([edge[1] for edge in edges], np.int64)],
+        delay=np.array([edge[2] for edge in edges], np.float64),
+        dispatched=np.array([edge[3] for edge in edges], np.bool_),
+        earliest=np.frombuffer(columns.earliest)[order],
+        task=_column(columns, "play_id", columns.task)[order],
+    )
 
 
 def lengths_of(columns: Columns) -> Lengths:

@@ -10,6 +10,7 @@ import msgspec
 
 from inferometer.catalog.names import nearest
 from inferometer.errors import WorkloadError
+from inferometer.workload.formats.agents import read_agentic_mooncake
 from inferometer.workload.formats.azure import read_azure
 from inferometer.workload.formats.burstgpt import read_burstgpt
 from inferometer.workload.formats.columns import Columns, Lengths, Read, lengths_of, trace_of
@@ -36,6 +37,7 @@ READERS: dict[str, Callable[[Path], Columns]] = {
     "azure": read_azure,
     "burstgpt": read_burstgpt,
     "bailian": read_bailian,
+    "agentic-mooncake": read_agentic_mooncake,
     "mooncake": read_mooncake,
     "llmservingsim": read_llmservingsim,
     "llmservingsim-log": read_llmservingsim_log,
@@ -50,6 +52,7 @@ READERS: dict[str, Callable[[Path], Columns]] = {
 """Reader of each format by name."""
 
 _SIGNS = {  # names that tell a format, the more telling first
+    "agentic-mooncake": {"schema", "version", "block_size"},
     "azure": {"TIMESTAMP", "ContextTokens"},
     "burstgpt": {"Timestamp", "Request tokens"},
     "bailian": {"chat_id", "timestamp", "input_length"},
@@ -168,6 +171,10 @@ def write(trace: Trace, path: Path, format: str = "auto") -> None:  # noqa: A002
     )
     if name not in {"inferometer", "parquet", "mooncake"}:
         raise WorkloadError(f"{path}: write .jsonl or .parquet, or name the format mooncake")
+    if trace.calls is not None or trace.prepared is not None:
+        raise WorkloadError(
+            f"{path}: no format written here holds calls or stages; keep the source"
+        )
     try:
         if name == "parquet":
             with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,92 @@
+"""Files of agents' runs: what waits for what, and files that cannot be."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from simulate_cases import deployment
+
+from inferometer.catalog.efficiency import efficiencies
+from inferometer.errors import WorkloadError
+from inferometer.simulate.play import Play
+from inferometer.simulate.simulation import simulate
+from inferometer.workload.formats.files import read, write
+
+HEADER = {"schema": "dynamo.agentic_mooncake", "version": 2, "block_size": 64}
+
+
+def row(name: str, *needs: tuple[str, str, float], **given: Any) -> dict[str, Any]:
+    dependencies = [
+        {"predecessor": before, "trigger": trigger, "delay": delay, "relation": "sequence"}
+        for before, trigger, delay in needs
+    ]
+    known = {"play_id": "p", "session_id": "s", "model": "m", "input_length": 64,
+             "output_length": 8, "hash_ids": [0], "not_before_ms": 0.0}  # fmt: skip
+    return {"request_id": name, "dependencies": dependencies} | known | given
+
+
+FAN = (
+    row("join", ("left", "completion", 50.0), ("right", "completion", 0.0)),
+    row("root"),
+    row("left", ("root", "completion", 500.0)),
+    row("right", ("root", "dispatch", 10.0), not_before_ms=20.0),
+)
+
+
+def saved(folder: Path, *rows: dict[str, Any], header: dict[str, Any] | None = None) -> Path:
+    path = folder / "agents.jsonl"
+    path.write_text("\n".join(json.dumps(item) for item in (header or HEADER, *rows)))
+    return path
+
+
+def test_a_fan_of_calls_is_read_and_slow_service_delays_the_join(tmp_path: Path) -> None:
+    found = read(saved(tmp_path, *FAN))
+    assert found.format == "agentic-mooncake"
+    trace = found.trace
+    assert trace.calls is not None
+    assert trace.arrival.tolist() == [0.0, 0.02, 0.5, 0.55]
+    edges = zip(trace.calls.before.tolist(), trace.calls.after.tolist(), strict=True)
+    assert sorted(edges) == [(0, 1), (0, 2), (1, 3), (2, 3)]
+    records = simulate(trace, deployment(), efficiencies=efficiencies()).records
+    assert records.asked[1] == pytest.approx(0.02)
+    assert records.asked[2] == pytest.approx(records.finished[0] + 0.5)
+    assert records.asked[3] == pytest.approx(max(records.finished[2] + 0.05, records.finished[1]))
+    assert records.asked[3] > trace.arrival[3]
+    timed = simulate(trace, deployment(), efficiencies=efficiencies(), play=Play(timestamps=True))
+    np.testing.assert_allclose(timed.records.asked, trace.arrival)
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ((row("a", ("b", "completion", 0.0)), row("b", ("a", "completion", 0.0))), "itself"),
+        ((row("a", ("a", "completion", 0.0)),), "itself"),
+        ((row("a"), row("b", ("nobody", "completion", 0.0))), ":3: predecessor 'nobody'"),
+        ((row("a"), row("b", ("a", "completion", -1.0))), ":3: -1.0 is a negative"),
+        ((row("a", not_before_ms=-5.0),), ":2: -5.0 is a negative"),
+        ((row("a"), row("b", ("a", "soon", 0.0))), "trigger 'soon'"),
+        ((row("a"), row("a")), "occurs twice"),
+        ((row("a", output_length=0), row("b")), ":2: a call without"),
+        ((row("a", hash_ids=[1, 2, 3]),), "hash_ids"),
+        ((row("a", input_length=-1),), "input_length"),
+        ((), "no usable requests"),
+    ],
+)  # fmt: skip
+def test_graphs_that_cannot_be_are_refused(
+    tmp_path: Path, rows: tuple[dict[str, Any], ...], says: str
+) -> None:
+    with pytest.raises(WorkloadError, match=says):
+        read(saved(tmp_path, *rows))
+
+
+def test_other_versions_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(WorkloadError, match="version 3"):
+        read(saved(tmp_path, *FAN, header=HEADER | {"version": 3}))
+
+
+def test_calls_are_not_dropped_when_a_trace_is_written(tmp_path: Path) -> None:
+    trace = read(saved(tmp_path, *FAN)).trace
+    with pytest.raises(WorkloadError, match="calls"):
+        write(trace, tmp_path / "out.jsonl")
