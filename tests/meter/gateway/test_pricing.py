@@ -1,6 +1,7 @@
 """The gateway's prices are the ledger's, and a bound is one."""
 
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,7 +34,7 @@ def pricing(folder: Path) -> TablePricing:
 
 def row(served: str, counts: list[int], provider: str = "self-hosted") -> Attempt:
     names = ("uncached_input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
-    tokens = dict(zip((*names, "reasoning"), counts, strict=True))
+    tokens: dict[str, Any] = dict(zip((*names, "reasoning"), counts, strict=True))
     start = Attempt("r", 1, NOW, NOW, "t", served=served, model="public", provider=provider)
     return start._replace(flags="f", **tokens)
 
