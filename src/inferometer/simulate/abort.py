@@ -63,7 +63,7 @@ def expire(world: World, rules: Rules, latest: int, instant: float) -> bool:
             interrupt(world, number, instant)
         return True
     headed = lane.head == latest
-    unlink(world, number, latest)
+    leave_queue(world, number, latest)
     world.loads[number] -= 1
     refuse(world, rules, latest, instant, TIMED_OUT)
     if headed and lane.head >= 0 and lane.planned > 1:  # the next may fit where this did not
@@ -71,7 +71,7 @@ def expire(world: World, rules: Rules, latest: int, instant: float) -> bool:
     return False
 
 
-def unlink(world: World, number: int, latest: int) -> None:
+def leave_queue(world: World, number: int, latest: int) -> None:
     """Take a request out of a lane's waiting queue."""
     ahead, place = -1, world.lanes[number].head
     while place != latest:
