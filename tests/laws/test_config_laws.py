@@ -72,9 +72,10 @@ def test_a_missing_field_is_named_or_has_a_rule(family: str) -> None:
         rest = {name: value for name, value in config.items() if name != field}
         with contextlib.suppress(CatalogError):
             read_config(rest)
-    for field in ("vocab_size", "model_type"):
+    sizes = {"vocab_size", "padded_vocab_size"} & config.keys()
+    for field, absent in (("vocab_size", sizes), ("model_type", {"model_type"})):
         with pytest.raises(CatalogError, match=field):
-            read_config({**config, field: None})
+            read_config({**config, **dict.fromkeys(absent)})
 
 
 def test_nearly_every_family_has_a_shipped_model() -> None:

@@ -12,6 +12,8 @@ from inferometer.units import unit_of
 FOLDERS = ("catalog", "workload", "deployment", "outcome", "candidates", "account", "plan")
 DIMENSIONLESS = {
     "Agent": {"calls_p50", "calls_p99"},
+    "Call": {"not_before_ms"},  # as the file has it
+    "Dependency": {"delay"},
     "TaskCost": {"calls"},
     "Retrieval": {"chunks"},
     "Stage": {"calls"},
