@@ -165,8 +165,11 @@ def test_an_unpriced_deployment_has_no_price(
 
 
 def test_every_option_has_a_probability_and_confidence_raises_it(
-    scenario: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    file = tmp_path / "busier.toml"  # so busy that more confidence needs another deployment
+    file.write_text(SCENARIO.replace('"4 1/s"', '"8 1/s"'), encoding="utf-8")
+    scenario = str(file)
     plain = answer(capsys, "plan", scenario)["plan"]
     sure = answer(capsys, "plan", scenario, "--confidence", "0.95")["plan"]
     assert all(0 <= option["probability"] < 1 for option in plain["alternatives"])
@@ -174,7 +177,7 @@ def test_every_option_has_a_probability_and_confidence_raises_it(
     assert sure["confidence"] == 0.95
     assert sure["best"]["probability"] >= 0.95 - 0.021  # the step of the shares that are tried
     assert sure["best"]["probability"] > plain["best"]["probability"]
-    assert sure["best"]["cost_usd_per_h"] >= plain["best"]["cost_usd_per_h"]
+    assert sure["best"]["cost_usd_per_h"] > plain["best"]["cost_usd_per_h"]
 
 
 def test_predictions_have_intervals(scenario: str, capsys: pytest.CaptureFixture[str]) -> None:

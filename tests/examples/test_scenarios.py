@@ -89,9 +89,9 @@ def test_edge_serves_an_office_from_one_card(capsys: pytest.CaptureFixture[str])
 def test_a_million_users_take_a_hall(capsys: pytest.CaptureFixture[str]) -> None:
     found = answer(capsys, "plan", "million_users.toml")["plan"]
     best = found["best"]
-    assert best["deployment"]["replicas"] >= 4
+    assert best["deployment"]["replicas"] > 4
     assert best["headroom"] >= 0.1
-    assert best["outcome"]["request_rate_per_s"] == pytest.approx(150, rel=0.02)
+    assert best["outcome"]["request_rate_per_s"] == pytest.approx(200, rel=0.02)
     assert len(found["alternatives"]) == 4
 
 
