@@ -142,8 +142,10 @@ NODE = 8
 """Most ranks over which engines cut latent attention, whose cache every rank keeps whole."""
 
 CROWD = 20.0
-"""Clients per accelerator up to which operators choose tensor-parallel workers, and above which
-data-parallel attention: where InferenceX states both, the split lies between 17 and 32."""
+"""Clients per accelerator up to which a layout that is not stated counts as tensor-parallel workers,
+and above which as data-parallel attention. On GB200, where InferenceX states the layout, the former
+reach 17.6 clients per accelerator (36 rows) and the latter begin at 1, with 25 of 37 rows above 20;
+rows below stay ambiguous."""
 
 
 def _rack(row: Row, model: Model, tensor: int) -> tuple[Parallelism, int] | None:
@@ -151,8 +153,8 @@ def _rack(row: Row, model: Model, tensor: int) -> tuple[Parallelism, int] | None
 
     None for other rows. With an engine version the count is that of a decode worker with
     data-parallel attention. Those of late 2025 without one count all accelerators, prefill workers
-    included: every one has a twin with stated workers, of which the decode workers have the
-    multiple of eight below the total.
+    included: those of 28 and 36 have twins with stated workers, of which the decode workers have
+    the multiple of eight below the total; the others are taken to be alike.
     """
     if not latent(model) or tensor <= NODE or accelerator(row).link_domain <= NODE:
         return None
@@ -179,7 +181,7 @@ def mixed_pools(row: Row) -> bool:
     """Return whether a row's prefill workers also decode, and its decode workers prefill.
 
     llm-d's releases of early 2025 did so: their gaps between tokens reach the time of a whole
-    prompt's chunk at p99, as those of its aggregated runs do, and TTFT is the same.
+    prompt's chunk at p99, as those of its aggregated runs do, and TTFT is near theirs.
     """
     return "llm-d" in row.cells.get("engine", "") and "{" not in row.cells.get("prefill_cfg", "")
 

@@ -11,7 +11,7 @@ from inferometer.deployment import Deployment, EngineSettings, Parallelism, Spec
 MULTI_TOKEN = Speculation(draft_tokens=3, acceptance=0.62, draft_cost=0.05)
 """Multi-token prediction as InferenceX runs it on TensorRT-LLM: three drafted tokens. Acceptance
 and cost are assumed such that rows of these runs lie as far below rows of equal configuration that
-do not draft (32 pairs, 1.2 to 2.3 times, median 1.6) as the model says."""
+do not draft (50 pairs, 1.2 to 2.3 times, median 1.6) as the model says."""
 
 _MULTI_TOKEN_RUNS = (("1.2.0rc6.post3", ""), ("", "2026-01-14"))
 """Version and date of the aggregated runs that draft, "" for any: the source does not say so, but
