@@ -142,10 +142,10 @@ NODE = 8
 """Most ranks over which engines cut latent attention, whose cache every rank keeps whole."""
 
 CROWD = 20.0
-"""Clients per accelerator up to which an unstated layout counts as tensor-parallel workers, and above
-which as data-parallel attention. On GB200, where InferenceX states the layout, the former reach
-17.6 clients per accelerator (36 rows) and the latter begin at 1, with 25 of 37 rows above 20; rows
-below stay ambiguous."""
+"""Clients per accelerator up to which an unstated layout counts as tensor-parallel workers, and
+above which as data-parallel attention. On GB200, where InferenceX states the layout, the former
+reach 17.6 clients per accelerator (36 rows) and the latter begin at 1, with 25 of 37 rows above 20;
+rows below stay ambiguous."""
 
 
 def _rack(row: Row, model: Model, tensor: int) -> tuple[Parallelism, int] | None:
