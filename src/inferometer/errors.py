@@ -9,9 +9,11 @@
     ├── ScenarioError         a scenario, option or combination of options is wrong
     ├── LedgerError           accounts do not add up, or cannot be kept
     ├── GatewayError          a gateway's configuration is wrong, or it cannot start
+    ├── EngineError           a live engine does not start, died, or does not answer
     └── InfeasibleError       the question is sound, but nothing in the search space answers it
 
-The command line maps `InfeasibleError` to exit code 3 and every other one to exit code 2.
+The command line maps `InfeasibleError` to exit code 3, `EngineError` to 1 (the run failed, the
+question was sound) and every other one to exit code 2.
 """
 
 
@@ -41,6 +43,10 @@ class LedgerError(InferometerError):
 
 class GatewayError(InferometerError):
     """A gateway's configuration is wrong, or it cannot start."""
+
+
+class EngineError(InferometerError):
+    """A live engine does not start, died, or does not answer."""
 
 
 class InfeasibleError(InferometerError):

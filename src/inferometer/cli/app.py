@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from cyclopts import App
 
-from inferometer.errors import InfeasibleError, InferometerError
+from inferometer.errors import EngineError, InfeasibleError, InferometerError
 
 app = App(name="inferometer", help="The economics of LLM inference: measure, plan, apply.")
 app.command("inferometer.cli.theory:app", name="theory")
@@ -29,6 +29,7 @@ app.command("inferometer.cli.costs:costs", name="costs")
 app.command("inferometer.cli.reconcile:reconcile", name="reconcile")
 app.command("inferometer.cli.meter:app", name="meter")
 app.command("inferometer.cli.gateway:app", name="gateway")
+app.command("inferometer.cli.up:up", name="up")
 
 OK, FAILED, BAD_INPUT, INFEASIBLE, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -51,7 +52,7 @@ def run(arguments: Sequence[str], program: Callable[[list[str]], object] = app) 
     try:
         program(list(arguments))
     except InferometerError as error:
-        return _said(error, INFEASIBLE if isinstance(error, InfeasibleError) else BAD_INPUT)
+        return _said(error, _code(error))
     except KeyboardInterrupt:
         return INTERRUPTED
     except SystemExit as error:
@@ -59,6 +60,12 @@ def run(arguments: Sequence[str], program: Callable[[list[str]], object] = app) 
     except Exception as error:
         return _internal(error)
     return OK
+
+
+def _code(error: InferometerError) -> int:
+    if isinstance(error, EngineError):
+        return FAILED
+    return INFEASIBLE if isinstance(error, InfeasibleError) else BAD_INPUT
 
 
 def _left(error: SystemExit) -> int:
