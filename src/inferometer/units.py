@@ -40,6 +40,7 @@ Flop = Annotated[float, Unit("FLOP", "gflop", "GFLOP")]
 FlopPerSecond = Annotated[float, Unit("FLOP/s", "tflop_per_s", "TFLOP/s")]
 Grams = Annotated[float, Unit("g", "g", "g")]
 GramsPerJoule = Annotated[float, Unit("g/J", "g_per_kwh", "g/kWh")]
+GramsPerToken = Annotated[float, Unit("g/tok", "g_per_token", "g/tok")]
 Joules = Annotated[float, Unit("J", "j", "J")]
 JoulesPerToken = Annotated[float, Unit("J/tok", "j_per_token", "J/tok")]
 Seconds = Annotated[float, Unit("s", "ms", "ms")]
@@ -50,6 +51,7 @@ TokensPerSecond = Annotated[float, Unit("tok/s", "tok_per_s", "tok/s")]
 Usd = Annotated[float, Unit("USD", "usd", "USD")]
 UsdPerSecond = Annotated[float, Unit("USD/s", "usd_per_h", "USD/h")]
 UsdPerToken = Annotated[float, Unit("USD/tok", "usd_per_mtok", "USD/Mtok")]
+UsdPerGram = Annotated[float, Unit("USD/g", "usd_per_t", "USD/t")]
 UsdPerByte = Annotated[float, Unit("USD/B", "usd_per_gb", "USD/GB")]
 UsdPerJoule = Annotated[float, Unit("USD/J", "usd_per_kwh", "USD/kWh")]
 UsdPerPower = Annotated[float, Unit("USD/J", "usd_per_kw_month", "USD/kW/month")]
@@ -75,6 +77,7 @@ _BASE: dict[str, tuple[float, Dimension]] = {
     "USD": (1.0, (("USD", 1),)),
     "tok": (1.0, (("tok", 1),)),
     "g": (1.0, (("g", 1),)),
+    "t": (1e6, (("g", 1),)),
 }
 _DECIMAL = {"n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
 _DECIMAL |= {"T": 1e12, "P": 1e15, "E": 1e18}

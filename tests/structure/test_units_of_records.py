@@ -21,6 +21,8 @@ DIMENSIONLESS = {
     "Answer": {"active", "batch", "bits", "output_tokens", "parameters"},  # counts, in billions
     "Attention": {"extra_flop_per_token", "state_bytes_per_element"},  # per-element constants
     "Counts": {"arrived", "finished", "in_flight", "rejected", "timed_out"},
+    "AgentCalls": {"per_task"},
+    "Saving": {"amount"},  # in the unit beside it
     "EcoLogits": {"energy_beta", "memory_overhead"},
     "Engine": {"memory_fraction"},
     "Facility": {"pue"},

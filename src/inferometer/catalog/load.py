@@ -30,6 +30,7 @@ DATA = resources.files("inferometer.catalog") / "data"
 SECTIONS = (
     *("accelerators", "nodes", "formats", "engines", "models"),
     *("grids", "facilities", "lengths", "diurnal", "clock_laws"),
+    *("hour_shapes", "carbon_prices", "embodied"),
     *("efficiencies", "residuals", "basis"),
     *("servers", "colocations", "habits", "depreciations"),
     *("commitments", "egress", "trends", "operations"),

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
+from inferometer.catalog.carbon import CarbonPrice, Embodied, HourShape
 from inferometer.catalog.engines import Engine
 from inferometer.catalog.grids import Facility, Grid
 from inferometer.catalog.hardware import Accelerator, Node
@@ -67,6 +68,21 @@ def grids(overlay: Path | None = None) -> Mapping[str, Grid]:
 def facilities(overlay: Path | None = None) -> Mapping[str, Facility]:
     """Return all kinds of data centre by key."""
     return table(Facility, "facilities", overlay)
+
+
+def hour_shapes(overlay: Path | None = None) -> Mapping[str, HourShape]:
+    """Return all shapes of a grid's day by key."""
+    return table(HourShape, "hour_shapes", overlay)
+
+
+def carbon_prices(overlay: Path | None = None) -> Mapping[str, CarbonPrice]:
+    """Return all prices of carbon by key."""
+    return table(CarbonPrice, "carbon_prices", overlay)
+
+
+def embodied(overlay: Path | None = None) -> Mapping[str, Embodied]:
+    """Return what making hardware emitted, by accelerator, and "typical" for the others."""
+    return table(Embodied, "embodied", overlay)
 
 
 def lengths(overlay: Path | None = None) -> Mapping[str, LengthProfile]:
@@ -148,6 +164,24 @@ def grid(name: str, overlay: Path | None = None) -> Grid:
         CatalogError: there is none; the message lists the nearest names.
     """
     return resolve(grids(overlay), name, kind="grid")
+
+
+def hour_shape(name: str, overlay: Path | None = None) -> HourShape:
+    """Return the shape of a grid's day of that name, in any spelling.
+
+    Raises:
+        CatalogError: there is none; the message lists the nearest names.
+    """
+    return resolve(hour_shapes(overlay), name, kind="shape of a grid's day")
+
+
+def carbon_price(name: str, overlay: Path | None = None) -> CarbonPrice:
+    """Return the price of carbon of that name, in any spelling.
+
+    Raises:
+        CatalogError: there is none; the message lists the nearest names.
+    """
+    return resolve(carbon_prices(overlay), name, kind="price of carbon")
 
 
 def facility(name: str, overlay: Path | None = None) -> Facility:

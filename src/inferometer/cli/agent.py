@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.account.agent import Agent, Rates, TaskCost, task_cost
+from inferometer.account.footprint import UnitFootprint
 from inferometer.catalog.schema import build
 from inferometer.catalog.tokens import token_prices
-from inferometer.cli.options import Format
+from inferometer.cli.options import Format, Question, Stated, scenario_of
 from inferometer.cli.prices import instant
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.scenario import PriceSpec, tables
+from inferometer.cli.unit_tables import unit_document, unit_row
 from inferometer.errors import CatalogError, ScenarioError
 from inferometer.units import Fraction
 
@@ -53,15 +55,24 @@ class AgentSpec:
     at: str = ""
 
 
-def agent(file: Path, /, *, budget: float | None = None, format: Format = "table") -> None:  # noqa: A002
+def agent(
+    file: Path,
+    /,
+    *,
+    budget: float | None = None,
+    on: Path | None = None,
+    format: Format = "table",  # noqa: A002 - the option's name
+) -> None:
     """Say what a successful task of an agent costs: p50, p95, p99, budget, cache, effort.
 
     Args:
         file: TOML file with an [agent] table; see examples/coding_agent.toml.
         budget: Most that one task may cost, USD.
+        on: Scenario with the deployment that serves the calls, as often as its requests come: the
+            energy and emissions of a task are worked out there.
         format: A table for people, or JSON.
     """
-    spec = _read(file)
+    spec = read_agent(file)
     if budget is not None:
         spec = replace(spec, agent=replace(spec.agent, budget=budget))
     found = [
@@ -71,13 +82,42 @@ def agent(file: Path, /, *, budget: float | None = None, format: Format = "table
     ]
     if not found:
         raise ScenarioError(f"{file}: nothing is priced: name models, or give [own] prices")
+    drawn, notes = _drawn(spec, on)
     if format == "json":
-        show_json({"tasks": found, "agent": spec.agent})
+        energy = {name: unit_document(unit) for name, unit in drawn.items()}
+        show_json({"tasks": found, "energy": energy, "notes": notes, "agent": spec.agent})
     else:
         _show(spec, found)
+        show_rows("Energy and emissions on own hardware", [
+            unit_row(name, unit) for name, unit in drawn.items()
+        ])  # fmt: skip
+        show_rows("Notes", [{"": note} for note in notes])
 
 
-def _read(file: Path) -> AgentSpec:
+def _drawn(spec: AgentSpec, on: Path | None) -> tuple[Mapping[str, UnitFootprint], tuple[str, ...]]:
+    """Return what a task of each level takes on the deployment of a scenario, and notes."""
+    from inferometer.cli.task_energy import agent_energy
+
+    units, notes = dict[str, UnitFootprint](), list[str]()
+    if on is None:
+        return units, ()
+    scenario = scenario_of(on, Question())
+    for level, task in _levels(spec):
+        found = agent_energy(scenario, Stated(), task)
+        notes += [
+            f"{level}: {note}" for note in (str(found.measured.option.deployment), *found.notes)
+        ]
+        for name in ("task", "successful task"):
+            units[f"{level}: {name}"] = found.units[name]
+    return units, tuple(notes)
+
+
+def read_agent(file: Path) -> AgentSpec:
+    """Return the question about agents of a TOML file.
+
+    Raises:
+        ScenarioError: unreadable, not TOML, an unknown key, a wrong type or value.
+    """
     try:
         return build(AgentSpec, tables(file), str(file))
     except CatalogError as error:

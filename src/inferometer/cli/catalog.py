@@ -44,6 +44,9 @@ _KINDS: Mapping[str, Callable[[Path | None], Mapping[str, Any]]] = {
     "facilities": tables.facilities,
     "lengths": tables.lengths,
     "diurnal": tables.diurnal,
+    "hour-shapes": tables.hour_shapes,
+    "carbon-prices": tables.carbon_prices,
+    "embodied": tables.embodied,
 }
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "accelerators": (
@@ -63,10 +66,13 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "facilities": ("name", "pue"),
     "lengths": ("name", "input_mean", "output_mean", "correlation", "requests"),
     "diurnal": ("name",),
+    "hour-shapes": ("name", "grids"),
+    "carbon-prices": ("name", "price"),
+    "embodied": ("accelerator", "host", "life"),
 }
 Kind = Literal[
     "accelerators", "models", "nodes", "formats", "engines", "prices",
-    "grids", "facilities", "lengths", "diurnal",
+    "grids", "facilities", "lengths", "diurnal", "hour-shapes", "carbon-prices", "embodied",
 ]  # fmt: skip
 
 

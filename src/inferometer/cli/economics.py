@@ -164,6 +164,21 @@ class ApiSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnergySpec:
+    """How energy becomes emissions, and emissions money.
+
+    Attributes:
+        hours: CSV file of the grid's intensity by the hour, or a shape of the catalogue; "" for the
+            shape that the catalogue takes for the grid, the yearly mean where it has none.
+        carbon_price: Name of a price of the catalogue, or a quantity such as "80 USD/t"; "" for
+            none.
+    """
+
+    hours: str = ""
+    carbon_price: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DoubtSpec:
     """How much is not known.
 

@@ -14,7 +14,7 @@ from inferometer.errors import CatalogError, ScenarioError
 from inferometer.plan.retrieval import RagCost, Retrieval, rag_cost
 from inferometer.plan.whatif.case import Case, State
 
-HOUR, THOUSAND = 3600, 1e3
+HOUR, THOUSAND, WATT_HOUR = 3600, 1e3, 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ def rag(
         deployment: The model's deployment; without one, the plan's for the questions alone.
         format: A table for people, or JSON.
     """
-    stages = _read(retrieval)
+    stages = read_retrieval(retrieval)
     scenario = scenario_of(file, question or Question())
     slo, shape = inputs.slo_of(scenario), inputs.shape_of_scenario(scenario)
     built = deployment_or_best(scenario, deployment or Stated(), slo, shape)
@@ -65,17 +65,22 @@ def rag(
     if format == "json":
         show_json({"deployment": built, "rag": found, "retrieval": stages, "scenario": scenario})
     else:
-        _show(str(built), found)
+        _show(str(built), found, inputs.site_of(scenario).carbon)
 
 
-def _read(file: Path) -> Retrieval:
+def read_retrieval(file: Path) -> Retrieval:
+    """Return the [retrieval] table of a TOML file.
+
+    Raises:
+        ScenarioError: unreadable, not TOML, an unknown key, a wrong type or value.
+    """
     try:
         return build(RagFile, tables(file), str(file)).retrieval
     except CatalogError as error:
         raise ScenarioError(str(error)) from error
 
 
-def _show(name: str, found: RagCost) -> None:
+def _show(name: str, found: RagCost, carbon: float | None) -> None:
     show_rows(f"Model: {name}", [
         _row("questions alone", found.without, found.per_request_without, 0.0),
         _row("prompts as long as with passages", found.long, found.per_request_long, 0.0),
@@ -90,6 +95,19 @@ def _show(name: str, found: RagCost) -> None:
         for stage in found.stages
     ])  # fmt: skip
     show_rows("Accelerators", [{"of all stages over the model's own": found.accelerators}])
+    drawn = {
+        "questions alone": found.without.energy_per_request,
+        "prompts as long as with passages": found.long.energy_per_request,
+        "with retrieval": found.energy,
+    }
+    show_rows("Energy and emissions of an answer, at the facility's meter", [
+        {"case": name, "J": joules, "Wh": joules / WATT_HOUR,
+         "gCO2e": None if carbon is None else joules * carbon}
+        for name, joules in drawn.items()
+    ])  # fmt: skip
+    if found.unmetered:
+        left_out = f"no power is stated for {', '.join(found.unmetered)}: it is left out"
+        show_rows("Notes", [{"": left_out}])
 
 
 def _row(name: str, state: State, per_request: float | None, added: float) -> dict[str, Any]:

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.catalog.schema import build
-from inferometer.cli.economics import ApiSpec, CloudSpec, DemandSpec, DoubtSpec, OwnershipSpec
+from inferometer.cli.economics import (
+    ApiSpec,
+    CloudSpec,
+    DemandSpec,
+    DoubtSpec,
+    EnergySpec,
+    OwnershipSpec,
+)
 from inferometer.errors import CatalogError, ScenarioError
 from inferometer.units import Duration, Fraction, PerSecond, UsdPerJoule
 from inferometer.workload.spec import WorkloadSpec
@@ -158,6 +165,7 @@ class Scenario:
         ownership: What owning takes.
         cloud: How accelerators are rented, beside their prices.
         api: What the traffic would go to instead.
+        energy: How energy becomes emissions.
         doubt: How much is not known.
     """
 
@@ -177,6 +185,7 @@ class Scenario:
     ownership: OwnershipSpec = dataclasses.field(default_factory=OwnershipSpec)
     cloud: CloudSpec = dataclasses.field(default_factory=CloudSpec)
     api: ApiSpec = dataclasses.field(default_factory=ApiSpec)
+    energy: EnergySpec = dataclasses.field(default_factory=EnergySpec)
     doubt: DoubtSpec = dataclasses.field(default_factory=DoubtSpec)
 
 

@@ -1,7 +1,6 @@
 """One deployment that was evaluated: what it does and what it costs."""
 
 from dataclasses import dataclass, replace
-from typing import Annotated
 
 from inferometer.account.bill import Bill, Tariff, bill
 from inferometer.catalog.prices import AcceleratorPrice
@@ -12,14 +11,12 @@ from inferometer.plan.replicas import excess
 from inferometer.plan.space import Space
 from inferometer.units import (
     Fraction,
+    GramsPerToken,
     JoulesPerToken,
     TokensPerSecond,
-    Unit,
     UsdPerSecond,
 )
 from inferometer.workload.slo import Slo
-
-GramsPerToken = Annotated[float, Unit("g/tok", "g_per_token", "g/tok")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,14 @@ from inferometer.units import (
     Bytes,
     Duration,
     Fraction,
+    Grams,
+    Joules,
     PerSecond,
     Seconds,
     Tokens,
     Usd,
     UsdPerSecond,
+    Watts,
 )
 from inferometer.workload.shape import Shape
 
@@ -34,6 +37,7 @@ class Stage:
         calls: Calls per retrieval: 1, or the passages that a reranker looks at.
         memory: Memory of one unit that may hold the index; 0 for a stage that holds none.
         accelerators: Accelerators in one unit, for the ratio to those of the model.
+        power: Mean draw of one unit at its plug; None leaves its energy out, which the answer says.
     """
 
     name: str
@@ -43,8 +47,11 @@ class Stage:
     calls: float = 1.0
     memory: Bytes = 0.0
     accelerators: Fraction = 0.0
+    power: Watts | None = None
 
     def __post_init__(self) -> None:
+        if self.power is not None and not 0 <= self.power < math.inf:
+            raise ScenarioError(f"stage {self.name}: power is {self.power} W; at least 0 is wanted")
         if not (self.rate > 0 and self.price >= 0 and self.calls > 0 and self.latency >= 0):
             raise ScenarioError(f"stage {self.name}: rate and calls above 0, price at least 0")
 
@@ -90,6 +97,7 @@ class StageCost:
         per_request: The same per request.
         latency: Time that it adds to a request's first token.
         load: Calls of the busiest minute over what the units serve.
+        energy: Energy at the plug per request; None where the stage states no power.
     """
 
     name: str
@@ -99,6 +107,7 @@ class StageCost:
     per_request: Usd
     latency: Duration
     load: Fraction
+    energy: Joules | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +123,9 @@ class RagCost:
         per_request: The same with retrieval.
         added_latency: What the stages add to time to first token.
         accelerators: Accelerators of all stages and the model over those of the model.
+        energy: Energy of an answer at the facility's meter, stages that state their power included.
+        carbon: Emissions of that energy; None if the grid is unknown.
+        unmetered: Stages that state no power: their energy is left out.
     """
 
     without: State
@@ -124,6 +136,9 @@ class RagCost:
     per_request: Usd | None
     added_latency: Seconds
     accelerators: Fraction
+    energy: Joules
+    carbon: Grams | None
+    unmetered: tuple[str, ...]
 
 
 def rag_cost(case: Case, retrieval: Retrieval) -> RagCost:
@@ -132,19 +147,15 @@ def rag_cost(case: Case, retrieval: Retrieval) -> RagCost:
     Raises:
         InfeasibleError: the model does not serve, with or without passages.
     """
-    longer = replace(case, shape=_with_passages(case, retrieval.passages * retrieval.passage))
+    longer = replace(case, shape=with_passages(case.shape, retrieval))
     without, long = (state_of(one, (sized(one),)) for one in (case, longer))
-    rate, output = case.shape.rate, case.shape.mean_output
-    again = math.ceil(output / retrieval.stride) if retrieval.stride else 1
-    stages = tuple(
-        stage_cost(stage, retrieval, case.shape.peak_rate * again, rate, again)
-        for stage in retrieval.stages
-    )
+    rate, stages = case.shape.rate, stages_at(retrieval, case.shape)
     added = sum(stage.cost for stage in stages) / rate
     alone, more = (None if s.cost is None else s.cost / rate for s in (without, long))
     others = sum(
         one.units * stage.accelerators for one, stage in zip(stages, retrieval.stages, strict=True)
     )
+    energy = long.energy_per_request + case.site.pue * sum(one.energy or 0.0 for one in stages)
     return RagCost(
         without=without,
         long=long,
@@ -154,6 +165,18 @@ def rag_cost(case: Case, retrieval: Retrieval) -> RagCost:
         per_request=None if more is None else more + added,
         added_latency=sum(stage.latency for stage in retrieval.stages),  # before the first token
         accelerators=1 + others / long.accelerators,
+        energy=energy,
+        carbon=None if case.site.carbon is None else energy * case.site.carbon,
+        unmetered=tuple(one.name for one in stages if one.energy is None),
+    )
+
+
+def stages_at(retrieval: Retrieval, shape: Shape) -> tuple[StageCost, ...]:
+    """Return the stages in front of a model that serves `shape`."""
+    again = math.ceil(shape.mean_output / retrieval.stride) if retrieval.stride else 1
+    return tuple(
+        stage_cost(stage, retrieval, shape.peak_rate * again, shape.rate, again)
+        for stage in retrieval.stages
     )
 
 
@@ -181,11 +204,13 @@ def stage_cost(
         per_request=units * stage.price / rate,
         latency=stage.latency * again,
         load=peak * stage.calls / (stage.rate * units),
+        energy=None if stage.power is None else units * stage.power / rate,
     )
 
 
-def _with_passages(case: Case, tokens: Tokens) -> Shape:
-    shape = case.shape
+def with_passages(shape: Shape, retrieval: Retrieval) -> Shape:
+    """Return a workload of questions with the passages of `retrieval` in front of each."""
+    tokens = retrieval.passages * retrieval.passage
     kept = shape.cached_fraction * shape.mean_input / (shape.mean_input + tokens)
     return replace(
         shape,

@@ -42,6 +42,13 @@ def canvas(width: float = 11.0, height: float = 5.2) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
+    quieten(axes)
+    figure.patch.set_alpha(0)
+    return figure, axes
+
+
+def quieten(axes: Axes) -> None:
+    """Give axes the look of all charts: no box, muted ticks, a light grid behind the data."""
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     for spine in axes.spines.values():
@@ -50,9 +57,7 @@ def canvas(width: float = 11.0, height: float = 5.2) -> tuple[Figure, Axes]:
     axes.grid(visible=True, color=GRID, linewidth=0.8)
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set(color=INK, fontsize=10.5)
-    figure.patch.set_alpha(0)
     axes.patch.set_alpha(0)
-    return figure, axes
 
 
 def plain_log(axis: Axis) -> None:

@@ -10,11 +10,12 @@ from inferometer.catalog.prices import AcceleratorPrice
 from inferometer.deployment import Deployment
 from inferometer.errors import InfeasibleError
 from inferometer.outcome import Latency
-from inferometer.plan.option import GramsPerToken, Option, stated
+from inferometer.plan.option import Option, stated
 from inferometer.plan.replicas import Evaluate, size, with_replicas
 from inferometer.units import (
     Duration,
     Fraction,
+    GramsPerToken,
     Joules,
     JoulesPerToken,
     TokensPerSecond,
