@@ -1,0 +1,151 @@
+"""From a trace to the requests that a small machine can be sent: thinned, stretched, cut short."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from inferometer.errors import ScenarioError
+from inferometer.loop.words import prompt_words
+from inferometer.units import Seconds
+from inferometer.workload.synthesis import generator
+from inferometer.workload.trace import Prefixes, Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One request to send.
+
+    Attributes:
+        at: When it is due, from the start of the run.
+        prompt: Its prompt.
+        input_tokens: Wanted length of the prompt.
+        output_tokens: Tokens to generate, exactly.
+        session: Conversation it belongs to; -1 for none.
+        tenant: Who sends it; "" where the trace names none.
+    """
+
+    at: Seconds
+    prompt: str
+    input_tokens: int
+    output_tokens: int
+    session: int = -1
+    tenant: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitting:
+    """How a trace was made to fit.
+
+    Attributes:
+        kept: Share of the requests that are kept.
+        stretch: Factor by which time between them was stretched, beyond what thinning does.
+        prompts_cut: Prompts cut to the longest one allowed.
+        outputs_cut: Outputs cut likewise.
+        requests: Requests that are left.
+    """
+
+    kept: float
+    stretch: float
+    prompts_cut: int
+    outputs_cut: int
+    requests: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What requests may ask.
+
+    Attributes:
+        prompt: Longest prompt, tokens.
+        output: Longest output, tokens.
+    """
+
+    prompt: int
+    output: int
+
+    def __post_init__(self) -> None:
+        if self.prompt < 1 or self.output < 2:
+            raise ScenarioError(
+                f"longest prompt {self.prompt} and output {self.output}: at least 1 and 2 tokens "
+                "are wanted, the gap between two tokens being what is measured"
+            )
+
+
+def fitted(
+    trace: Trace, bounds: Bounds, *, requests: int, rate: float, seed: int
+) -> tuple[Trace, Fitting]:
+    """Return `requests` of a trace, cut to `bounds`, arriving at `rate` on average.
+
+    Thinning keeps whole sessions where there are any, chosen by the seed; times keep their
+    proportions.
+
+    Args:
+        trace: The requests.
+        bounds: Longest prompt and output.
+        requests: How many to keep at most; 0 for all.
+        rate: Mean arrivals per second afterwards; 0 keeps the times of the trace.
+        seed: Of the choice.
+    """
+    rows = _chosen(trace, requests, seed)
+    inputs, outputs = trace.input_tokens[rows], trace.output_tokens[rows]
+    arrival = trace.arrival[rows] - trace.arrival[rows[0]]
+    span = float(arrival[-1])
+    wanted = (len(rows) - 1) / rate if rate > 0 else span
+    stretch = wanted / span if span > 0 and wanted > 0 else 1.0
+    if span == 0 and wanted > 0:
+        arrival = np.arange(len(rows)) * (wanted / max(len(rows) - 1, 1))
+    cut = replace(
+        trace,
+        arrival=arrival * stretch,
+        input_tokens=np.clip(inputs, 1, bounds.prompt),
+        output_tokens=np.clip(outputs, 2, bounds.output),
+        session=None if trace.session is None else trace.session[rows],
+        tenant=None if trace.tenant is None else trace.tenant[rows],
+        prefixes=None if trace.prefixes is None else _prefixes_of(trace, rows),
+        calls=None,
+        prepared=None,
+    )
+    return cut, Fitting(
+        kept=len(rows) / len(trace),
+        stretch=stretch,
+        prompts_cut=int((inputs > bounds.prompt).sum()),
+        outputs_cut=int((outputs > bounds.output).sum()),
+        requests=len(rows),
+    )
+
+
+def _chosen(trace: Trace, requests: int, seed: int) -> np.ndarray:
+    """Return the rows that are kept, in order."""
+    if not requests or requests >= len(trace):
+        return np.arange(len(trace))
+    chance = generator(seed, "thinning")
+    if trace.session is None:
+        return np.sort(chance.choice(len(trace), requests, replace=False))
+    order = chance.permutation(np.unique(trace.session))
+    sizes = np.array([int((trace.session == one).sum()) for one in order])
+    kept = order[: max(int(np.searchsorted(sizes.cumsum(), requests, side="right")), 1)]
+    return np.flatnonzero(np.isin(trace.session, kept))
+
+
+def _prefixes_of(trace: Trace, rows: np.ndarray) -> Prefixes:
+    found = trace.prefixes
+    if found is None:
+        raise TypeError("asked of a trace without prefixes")
+    parts = [found.hashes[found.offsets[row] : found.offsets[row + 1]] for row in rows]
+    offsets = np.concatenate(([0], np.cumsum([len(part) for part in parts])))
+    return replace(found, hashes=np.concatenate(parts), offsets=offsets)
+
+
+def jobs_of(trace: Trace, seed: int) -> list[Job]:
+    """Return the requests of a trace with their prompts; O(tokens)."""
+    return [
+        Job(
+            at=float(trace.arrival[row]),
+            prompt=prompt_words(trace, row, int(trace.input_tokens[row]), seed),
+            input_tokens=int(trace.input_tokens[row]),
+            output_tokens=int(trace.output_tokens[row]),
+            session=-1 if trace.session is None else int(trace.session[row]),
+            tenant="" if trace.tenant is None else str(trace.tenant[row]),
+        )
+        for row in range(len(trace))
+    ]

@@ -1,0 +1,123 @@
+"""What the engine and the machine count around a run: tokens, processor time, energy."""
+
+import time
+from dataclasses import dataclass
+
+from inferometer.errors import LedgerError
+from inferometer.loop.processor import pid_behind, processor_seconds
+from inferometer.meter.exposition import fetch, samples
+from inferometer.meter.power import Counters, between, counters
+from inferometer.meter.scrape import Counted, counted
+from inferometer.units import Joules, Seconds, Watts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Counters at one instant.
+
+    Attributes:
+        at: Monotonic seconds.
+        engine: The engine's own counts; None if it shows none.
+        processor: Processor time of the engine's process; None if unknown.
+        energy: Energy counters of the machine.
+    """
+
+    at: Seconds
+    engine: Counted | None
+    processor: Seconds | None
+    energy: Counters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a run took, between two readings.
+
+    Attributes:
+        span: Wall time.
+        processor: Processor time of the engine; None if unknown.
+        prompt_tokens: Prompt tokens that the engine computed, by its own count; None if unknown.
+        generated_tokens: Tokens that it generated, likewise.
+        joules: Energy; None where it is neither counted nor can be modelled.
+        energy_label: "nvml" or "rapl" (measured), "modelled" (processor time x declared watts), or
+            "not measured".
+    """
+
+    span: Seconds
+    processor: Seconds | None
+    prompt_tokens: float | None
+    generated_tokens: float | None
+    joules: Joules | None
+    energy_label: str
+
+
+NOT_MEASURED = "not measured"
+MODELLED = "modelled"
+
+
+def read(engine_url: str) -> Reading:
+    """Return what can be read of the engine at an address, and of this machine."""
+    pid = pid_behind(engine_url)
+    return Reading(
+        at=time.monotonic(),
+        engine=_counted(engine_url),
+        processor=None if pid is None else processor_seconds(pid),
+        energy=counters(),
+    )
+
+
+def _counted(url: str) -> Counted | None:
+    try:
+        by_model = counted(samples(fetch(f"{url.rstrip('/')}/metrics")), "")
+    except LedgerError:
+        return None
+    return Counted(
+        prompt=sum(one.prompt for one in by_model.values()),
+        cached=sum(one.cached for one in by_model.values()),
+        generated=sum(one.generated for one in by_model.values()),
+    )
+
+
+def spent(first: Reading, last: Reading, watts: Watts | None) -> Spent:
+    """Return what happened between two readings.
+
+    Args:
+        first: Before.
+        last: After.
+        watts: Declared draw of one busy core, for machines that count no energy; None for none.
+    """
+    processor = _difference(first.processor, last.processor)
+    joules, label = _energy(first, last, processor, watts)
+    engines = (first.engine, last.engine)
+    same = None not in engines
+    return Spent(
+        span=last.at - first.at,
+        processor=processor,
+        prompt_tokens=_grown(first, last, "prompt") if same else None,
+        generated_tokens=_grown(first, last, "generated") if same else None,
+        joules=joules,
+        energy_label=label,
+    )
+
+
+def _energy(
+    first: Reading, last: Reading, processor: Seconds | None, watts: Watts | None
+) -> tuple[Joules | None, str]:
+    measured = between(first.energy, last.energy)
+    if measured is not None:
+        return measured / 1e6, first.energy.label
+    if processor is None or watts is None:
+        return None, NOT_MEASURED
+    return processor * watts, MODELLED
+
+
+def _grown(first: Reading, last: Reading, name: str) -> float | None:
+    """Return the growth of a counter; None after a restart, which begins it anew."""
+    if first.engine is None or last.engine is None:
+        return None
+    return _difference(getattr(first.engine, name), getattr(last.engine, name))
+
+
+def _difference(first: float | None, last: float | None) -> float | None:
+    if first is None or last is None or last < first:
+        return None
+    return last - first
