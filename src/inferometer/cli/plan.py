@@ -126,7 +126,8 @@ def plan(
             case = Case(space=space, shape=shape, evaluate=risk.strict(evaluate))
             swings = tornado(found, case, slo)
     today = None if current is None else _against(current, model, scenario, found)
-    answer = _answer(found, scenario, weights, api, swings) | {"comparison": today}
+    answer = _answer(found, scenario, weights, api, swings)
+    answer |= {"comparison": today, "workload": _workload(shape)}
     _draw(answer, shape, current, output)
     _deliver(answer, partial(show_plan, answer), output, folder)
 
@@ -195,6 +196,11 @@ def _answer(
         "assumptions": ASSUMPTIONS,
         "scenario": scenario,
     }
+
+
+def _workload(shape: Shape) -> dict[str, Any]:
+    """Return what `deploy` has to know of the workload beyond the outcome."""
+    return {"name": shape.name, "requests": shape.requests, "longest_tokens": shape.longest}
 
 
 ASSUMPTIONS = (

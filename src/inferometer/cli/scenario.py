@@ -192,9 +192,15 @@ class Scenario:
 def read_scenario(path: Path | None) -> Scenario:
     """Return the scenario of a TOML file, the empty one without a file.
 
+    A YAML file is read as a configuration of AISimulate.
+
     Raises:
         ScenarioError: unreadable, not TOML, an unknown key (with the nearest), a wrong type.
     """
+    if path is not None and path.suffix.lower() in {".yaml", ".yml"}:
+        from inferometer.deploy.aisimulate.scenario import scenario_of
+
+        return _built(Scenario, scenario_of(path), str(path))
     table: dict[str, Any] = {} if path is None else tables(path)
     return _built(Scenario, table, str(path))
 

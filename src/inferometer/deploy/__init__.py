@@ -1,0 +1,1 @@
+"""From a plan to files that run it: engines, Compose, Kubernetes, Prometheus, Grafana."""

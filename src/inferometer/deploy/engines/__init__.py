@@ -1,0 +1,1 @@
+"""Launching each engine: its settings as a file and as flags."""

@@ -1,0 +1,1 @@
+"""Kubernetes: a Deployment or a LeaderWorkerSet, its service, and what scales it."""
