@@ -92,7 +92,8 @@ def _group(
     places: NDArray[np.int64],
     efficiencies: Efficiencies,
 ) -> Group:
-    names = ("inputs", "outputs", "clients", "held", "rate", "requests", "tpot_limit", "burst")
+    names = ("inputs", "outputs", "clients", "held", "rate", "requests", "tpot_limit",
+             "burst", "burst_median", "lockstep")  # fmt: skip
     loads = {name: np.array([getattr(o.load, name) for o in chosen]) for name in names}
     passes = ("prefill", "prompts", "prefill_past", "sequences", "context")
     loads |= {f"pass_{n}": np.array([getattr(o.load.one_pass, n) for o in chosen]) for n in passes}

@@ -9,7 +9,8 @@ from inferometer.calibrate.bench import Group, Pool
 from inferometer.candidates import Floats
 from inferometer.catalog.clock_law import clock_laws
 from inferometer.perf.clocks import at_clock, clock_under_cap
-from inferometer.perf.closed_loop import closed_loop
+from inferometer.perf.closed_loop import burst, closed_loop
+from inferometer.perf.open_run import open_run
 from inferometer.perf.power import busy_draw, step_power
 from inferometer.perf.roofline import Batch, StepTime, step_time
 from inferometer.perf.static_batch import static_batch
@@ -17,7 +18,6 @@ from inferometer.perf.steady import (
     Steady,
     decode_step,
     prefill_time,
-    running_sequences,
     steady,
     step_yield,
 )
@@ -48,12 +48,14 @@ OFFLINE = frozenset({"static", "prompt", "offline", "bounded", "step"})
 def _closed(group: Group) -> Columns:
     pool, loads = group.main, group.loads
     clients = np.maximum(loads["clients"] / pool.lanes, 1.0)
-    loop = closed_loop(clients, pool.limit, pool.machine, pool.demand)
+    loop = closed_loop(clients, pool.limit, pool.machine, pool.demand, lockstep=loads["lockstep"])
     rate = loop.rate * pool.lanes
-    first = _prefill_only(np.ones_like(clients), pool) * (clients + 1) / 2
-    ttft = (1 - loads["burst"]) * loop.ttft + loads["burst"] * np.maximum(first, loop.ttft)
+    together = burst(np.minimum(clients, pool.limit), pool.machine, pool.demand)
+    more = np.maximum(together - loop.ttft, 0.0)
+    mean = loop.ttft + loads["burst"] * more
     return {
-        **_requests(ttft, loop.tpot, rate, loads["outputs"]),
+        **_requests(mean, loop.tpot, rate, loads["outputs"]),
+        "ttft_p50": loop.ttft + loads["burst_median"] * more,
         **_gaps(loop.state),
         "power": busy_draw(loop.state, 1.0, pool.machine).total * pool.accelerators,
     }
@@ -181,26 +183,19 @@ BISECTIONS = 12
 def _open(group: Group) -> Columns:
     """A rate: steady where it is below capacity, the backlog of a finite run where it is above."""
     pool, loads = group.main, group.loads
-    machine, demand = pool.machine, pool.demand
-    full = closed_loop(pool.limit, pool.limit, machine, demand)
-    offered = loads["rate"] / pool.lanes
-    served = np.minimum(offered, full.rate)
-    running = np.clip(running_sequences(served, pool.limit, machine, demand), 0.5, pool.limit)
-    state = steady(running, machine, demand)
-    service = prefill_time(demand.prompt[0], running, machine, demand)
-    load = np.minimum(served * service, 0.9)
-    wait = service * load / (2 * (1 - load)) + state.step / 2
-    requests = np.maximum(loads["requests"], 1.0) / pool.lanes
-    backlog = requests / 2 * np.maximum(1 / served - 1 / offered, 0.0)
-    ttft = service + wait + backlog + machine.rates.request_overhead
-    last = ttft + backlog + state.step * loads["outputs"]
-    span = requests / offered
-    rate = requests / (span + np.where(loads["requests"] > 0, last, 0.0)) * pool.lanes
+    requests = np.where(loads["requests"] > 0, loads["requests"], np.inf) / pool.lanes
+    run = open_run(
+        loads["rate"] / pool.lanes, requests, pool.limit, pool.machine, pool.demand,
+        alike=loads["lockstep"],
+    )  # fmt: skip
+    mean, median, *_, tail = run.ttft.T
     return {
-        **_requests(ttft, state.step, rate, loads["outputs"]),
-        **_gaps(state),
-        "power": busy_draw(state, 1.0, machine).total * pool.accelerators,
-    }
+        **_requests(mean, run.tpot, run.rate * pool.lanes, loads["outputs"]),
+        "ttft_p50": median, "ttft_p99": tail,
+        "e2e_p50": median + run.tpot * np.maximum(loads["outputs"] - 1, 0),
+        **_gaps(run.state),
+        "power": busy_draw(run.state, 1.0, pool.machine).total * pool.accelerators,
+    }  # fmt: skip
 
 
 def _pools(group: Group) -> Columns:
@@ -236,8 +231,8 @@ def _pools(group: Group) -> Columns:
     tpot = _decode_step(running, back).total
     rate = running * back.lanes / (steps * tpot)
     waiting = np.maximum(clients / rate - steps * tpot, first)
-    burst = loads["burst"] * np.maximum(chunk * (clients / places + 1) / 2 - waiting, 0.0)
-    ttft = np.where(np.isfinite(offered), first, waiting + burst)
+    start = loads["burst"] * np.maximum(chunk * (clients / places + 1) / 2 - waiting, 0.0)
+    ttft = np.where(np.isfinite(offered), first, waiting + start)
     decode_power = step_power(_decode_step(running, back), back.machine) * back.accelerators
     return {
         **_requests(ttft, tpot / step_yield(back.machine).tokens, rate, loads["outputs"]),

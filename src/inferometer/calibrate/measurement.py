@@ -43,8 +43,9 @@ class Load:
         requests: Requests of the run; 0 if not stated.
         tpot_limit: Time per output token to keep, for "bounded".
         balanced: Whether the prefill workers are to be counted from what the decode pool asks.
-        burst: Share of the requests that start together when a closed loop starts, as far as the
-            reported statistic counts them.
+        burst: Share of the requests that start together when a closed loop starts.
+        burst_median: That share as far as what the source gives as a median counts it.
+        lockstep: 1 where all requests have one length, so that clients stay in step; else 0.
         one_pass: The pass, for "step".
     """
 
@@ -57,6 +58,8 @@ class Load:
     requests: float = 0.0
     tpot_limit: Seconds = 0.0
     burst: Fraction = 0.0
+    burst_median: Fraction = 0.0
+    lockstep: Fraction = 0.0
     balanced: bool = False
     one_pass: Pass = field(default_factory=Pass)
 

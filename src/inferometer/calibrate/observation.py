@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from inferometer.calibrate.layouts import layout, mixed_pools, pool, stated_workers
 from inferometer.calibrate.measurement import Load, Observation, Pass, Refusal, Row, Subject
-from inferometer.calibrate.resolution import FindModel
+from inferometer.calibrate.resolution import FindModel, noted
 from inferometer.calibrate.subjects import deployment
 from inferometer.calibrate.tables import number
 from inferometer.catalog import tables
@@ -109,7 +109,7 @@ def _subject(
 ) -> Subject:
     made = deployment(row, model, parallelism, replicas=replicas, sequences=1)
     ranks = replicas * parallelism.data
-    limit = made.settings.engine.max_num_seqs
+    limit = number(noted(row).get("max-num-seqs", "")) or made.settings.engine.max_num_seqs
     wanted = load.clients / ranks if load.kind in {"closed", "static", "prompt"} else limit
     made = deployment(row, model, parallelism, replicas=replicas, sequences=max(wanted, 1) + 0.999)
     return Subject(deployment=made)
@@ -124,15 +124,17 @@ def _serving_load(row: Row) -> Load:
     clients = number(cells.get("concurrency_or_rate", ""))
     if inputs <= 0 or outputs <= 0 or (clients is not None and clients <= 0):
         raise InferometerError(f"{row.key}: isl, osl and concurrency_or_rate must be positive")
+    if _spread(row):
+        inputs, outputs = inputs * SPREAD_MEAN, outputs * SPREAD_MEAN
     requests = number(cells.get("num_requests", "")) or 0.0
     stated = cells.get("load_type", "")
     if stated in {"concurrency", "batch"} and clients:
         kind = "closed" if stated == "concurrency" else "static"
-        burst = _burst(row, clients, requests) if kind == "closed" else 0.0
-        return Load(kind=kind, inputs=inputs, outputs=outputs, clients=clients, requests=requests,
-                    burst=burst)  # fmt: skip
+        load = Load(kind=kind, inputs=inputs, outputs=outputs, clients=clients, requests=requests)
+        return _started(row, load) if kind == "closed" else load
     if stated == "rate" and clients:
-        return Load(kind="open", inputs=inputs, outputs=outputs, rate=clients, requests=requests)
+        load = Load(kind="open", inputs=inputs, outputs=outputs, rate=clients, requests=requests)
+        return replace(load, lockstep=_lockstep(row, load))
     if stated == "rate" and tpot:
         return Load(kind="bounded", inputs=inputs, outputs=outputs, tpot_limit=tpot)
     if stated == "concurrency":  # not stated: one client, the only load that needs no number
@@ -140,16 +142,32 @@ def _serving_load(row: Row) -> Load:
     return Load(kind="offline", inputs=inputs, outputs=outputs, requests=requests)
 
 
-def _burst(row: Row, clients: float, requests: float) -> float:
-    """Return the share of requests that start together: the first of each client.
+def _started(row: Row, load: Load) -> Load:
+    """Return a closed loop with how it starts, and whether its clients stay in step.
 
-    A median does not see them; a mean does, and so must a statistic that does not say which it is.
+    All clients start at once: a mean counts those first requests by their share, and so must a
+    statistic that does not say which it is; a median sees them where they are the most.
     """
-    means = any(name.endswith("_mean") for name in row.metrics)
+    share = min(load.clients / load.requests, 1.0) if load.requests else 1 / ROUNDS_OF_A_RUN
     unknown = "does not say" in row.cells.get("latency_stat_note", "")
-    if not (means or unknown):
-        return 0.0
-    return min(clients / requests, 1.0) if requests else 1 / ROUNDS_OF_A_RUN
+    median = share if unknown else float(share > 1 / 2)
+    return replace(load, burst=share, burst_median=median, lockstep=_lockstep(row, load))
+
+
+def _lockstep(row: Row, load: Load) -> float:
+    """Return 1 for requests of one length: the source says no spread, and means are whole."""
+    whole = load.inputs.is_integer() and load.outputs.is_integer()
+    return float(whole and not _spread(row))
+
+
+def _spread(row: Row) -> bool:
+    """Return whether the lengths of a row are the greatest of its requests, as InferenceX's are."""
+    return "inferencex" in f"{row.source} {row.cells.get('workload', '')}".lower()
+
+
+SPREAD_MEAN = 0.9
+"""Mean over nominal length of InferenceX's requests, uniform from 0.8 of it (the random range ratio
+of its benchmark scripts). Clients / (TTFT + TPOT (outputs - 1)) misses its rates by as much."""
 
 
 OPEN_SEQUENCES = 256

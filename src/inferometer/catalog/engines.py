@@ -23,6 +23,8 @@ class Engine:
         max_batched_tokens: Default token budget of one step.
         block_size: Tokens per KV block.
         chunked_prefill: Whether prefill is chunked by default.
+        prefill_first: Whether waiting prompts go before running decodes, which then wait, instead
+            of sharing a step with them.
         hybrid_allocator: Whether window layers keep only their window in the KV cache.
         vendors: Makers of the accelerators it runs on; empty for all.
         sources: Provenance by field name; "" holds the record's own.
@@ -38,6 +40,7 @@ class Engine:
     max_batched_tokens: int
     block_size: int
     chunked_prefill: bool = True
+    prefill_first: bool = False
     hybrid_allocator: bool = True
     vendors: tuple[str, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)

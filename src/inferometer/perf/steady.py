@@ -95,6 +95,12 @@ def prefill_time(
     return chunks * step.total
 
 
+def prompts_per_step(machine: Machine, demand: Demand) -> Floats:
+    """Return the whole prompts that one step's budget holds; below one where they are chunked."""
+    fitting = machine.candidates.max_batched_tokens / demand.prompt[0]
+    return np.where(fitting >= 1, np.floor(fitting), fitting)
+
+
 def _step(
     sequences: Floats, prefill: Floats, machine: Machine, demand: Demand, queries: float
 ) -> StepTime:

@@ -1,0 +1,105 @@
+"""How rows of load generators are read: what starts together, what stays in step, what fits."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inferometer.calibrate.bench import compile_groups
+from inferometer.calibrate.files import read
+from inferometer.calibrate.finding import finder
+from inferometer.calibrate.forecast import forecast
+from inferometer.calibrate.measurement import Load, Observation
+from inferometer.calibrate.observation import SPREAD_MEAN, observe
+from inferometer.catalog.efficiency import efficiencies
+
+HEADER = (
+    "row_id,source,workload,model,model_family,gpu,num_gpus,tp,load_type,isl,osl,"
+    "concurrency_or_rate,num_requests,precision,engine,ttft_ms_p50,ttft_ms_mean,latency_stat_note,"
+    "note\n"
+)
+Seen = Callable[[str], Observation]
+UNSURE = "file does not say median or mean"
+
+
+def row(  # noqa: PLR0913 - the columns that tests vary
+    *, source: str = "lab", load: str = "concurrency", inputs: str = "1024", outputs: str = "256",
+    clients: str = "32", requests: str = "", engine: str = "vllm", statistic: str = "",
+    note: str = "",
+) -> str:  # fmt: skip
+    model = "meta-llama/Llama-3.1-8B,llama3,H100-SXM,1,1"
+    return (f"a,{source},synthetic,{model},{load},{inputs},{outputs},{clients},{requests},bf16,"
+            f"{engine},100,120,{statistic},{note}\n")  # fmt: skip
+
+
+@pytest.fixture
+def seen(tmp_path: Path) -> Seen:
+    def reader(text: str) -> Observation:
+        path = tmp_path / "rows.csv"
+        path.write_text(HEADER + text, encoding="utf-8")
+        observations, refusals = observe(read(path), finder())
+        assert not refusals
+        return observations[0]
+
+    return reader
+
+
+def load(seen: Seen, text: str) -> Load:
+    return seen(text).load
+
+
+def test_means_count_the_first_requests_by_their_share_and_medians_where_they_are_the_most(
+    seen: Seen,
+) -> None:
+    long, short = load(seen, row(requests="320")), load(seen, row(requests="40"))
+    assert (long.burst, long.burst_median) == (0.1, 0.0)
+    assert (short.burst, short.burst_median) == (0.8, 1.0)
+
+
+def test_a_statistic_that_does_not_say_which_it_is_counts_as_a_mean(seen: Seen) -> None:
+    unsure = load(seen, row(statistic=UNSURE))
+    assert unsure.burst == unsure.burst_median == 0.1
+
+
+def test_whole_lengths_are_those_of_every_request_unless_the_source_spreads_them(
+    seen: Seen,
+) -> None:
+    assert load(seen, row()).lockstep == 1.0
+    assert load(seen, row(inputs="215.2")).lockstep == 0.0
+    spread = load(seen, row(source="aic-silicon/inferencex"))
+    assert spread.lockstep == 0.0
+    assert (spread.inputs, spread.outputs) == (1024 * SPREAD_MEAN, 256 * SPREAD_MEAN)
+
+
+def test_a_burst_as_long_as_the_run_is_all_queue(seen: Seen) -> None:
+    def first(text: str) -> float:
+        (group,) = compile_groups([seen(text)], efficiencies())
+        return float(forecast(group)["ttft_p50"][0])
+
+    assert first(row(clients="64", requests="64")) > 2 * first(row(clients="64", requests="6400"))
+
+
+def test_engines_that_put_prompts_first_keep_the_wave_of_the_start(seen: Seen) -> None:
+    observations = [seen(row(engine=name, requests="6400")) for name in ("vllm", "sglang")]
+    groups = [compile_groups([one], efficiencies())[0] for one in observations]
+    mixed, waves = (float(forecast(group)["ttft_p50"][0]) for group in groups)
+    assert waves > 2 * mixed
+
+
+def test_a_stated_limit_on_sequences_is_that_of_an_open_run(seen: Seen) -> None:
+    def limit(note: str) -> float:
+        text = row(load="rate", clients="1000", requests="1000", inputs="100", note=note)
+        (group,) = compile_groups([seen(text)], efficiencies())
+        return float(group.main.limit[0])
+
+    assert limit("") == 256
+    assert limit("max-num-seqs=512; chunked=TRUE") == 512
+
+
+def test_quantiles_of_an_open_run_are_in_order(seen: Seen) -> None:
+    text = row(load="rate", clients="30", requests="1000")
+    (group,) = compile_groups([seen(text)], efficiencies())
+    found = forecast(group)
+    assert found["ttft_p50"] <= found["ttft_p99"]
+    assert np.isfinite(found["ttft_mean"]).all()
