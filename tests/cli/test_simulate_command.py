@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from inferometer.cli.app import run
@@ -80,6 +81,11 @@ def test_tables_name_both_routes(capsys: pytest.CaptureFixture[str], played: str
         (("--hours-between-failures", "0"), "faults.between"),
         (("--also", "/nowhere.toml"), "nowhere"),
         (("--plot", "day.gif"), ".png or .svg"),
+        (("--clocks", "best"), "known: fixed, slack"),
+        (("--clocks", "slack"), "itl"),
+        (("--clocks", "fixed", "--decode-clock", "1.2"), "clocks"),
+        (("--decode-clock", "0.6"), "clocks is full"),
+        (("--retrieval", "/nowhere.toml"), "nowhere"),
     ],
 )
 def test_bad_options_are_named(
@@ -87,6 +93,93 @@ def test_bad_options_are_named(
 ) -> None:
     assert run(("simulate", played, *options)) == 2
     assert says in capsys.readouterr().err
+
+
+def test_records_are_parquet_too(
+    capsys: pytest.CaptureFixture[str], played: str, tmp_path: Path
+) -> None:
+    lines, table = tmp_path / "records.jsonl", tmp_path / "it's.parquet"
+    for path in (lines, table):
+        answer(capsys, played, "--records", str(path))
+    rows = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+    found = duckdb.read_parquet(str(table))
+    assert found.columns == list(rows[0])
+    assert found.fetchall() == [tuple(row.values()) for row in rows]
+    assert run(("simulate", played, "--records", str(tmp_path / "records.csv"))) == 2
+    assert ".jsonl or .parquet" in capsys.readouterr().err
+
+
+def test_tenants_and_classes_have_tails(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "tenants.toml"
+    text = SCENARIO.replace("[workload]", "[workload]\ntenants = {chat = 0.6, night = 0.4}")
+    file.write_text(text, encoding="utf-8")
+    found = answer(capsys, str(file), "--batch-tenant", "night")
+    whole, *others = found["tails"]
+    assert whole["requests"] == found["outcome"]["counts"]["finished"]
+    assert [(one["tenant"], one["priority"]) for one in others] == [
+        ("all", "batch"), ("all", "interactive"), ("chat", "interactive"), ("night", "batch"),
+    ]  # fmt: skip
+    assert whole["ttft"]["p999_ms"] >= whole["ttft"]["p99_ms"] > 0
+    assert sum(one["requests"] for one in others[2:]) == whole["requests"]
+    assert run(("simulate", str(file), "--batch-tenant", "day")) == 2
+    assert "'day' is not in the trace" in capsys.readouterr().err
+
+
+def test_a_stream_says_what_the_whole_says(
+    capsys: pytest.CaptureFixture[str], played: str, tmp_path: Path
+) -> None:
+    trace, records = tmp_path / "trace.parquet", tmp_path / "records.jsonl"
+    spec = tmp_path / "scenario.toml"
+    assert run(("trace", "synth", str(spec), "--out", str(trace))) == 0
+    capsys.readouterr()
+    options = ("--model", "llama-3.1-8b", "--gpu", "h100-sxm", "--trace", str(trace))
+    whole = answer(capsys, *options)
+    streamed = answer(capsys, *options, "--stream", "--records", str(records))
+    assert streamed["outcome"]["counts"] == whole["outcome"]["counts"]
+    assert streamed["tails"][0]["ttft"] == pytest.approx(whole["tails"][0]["ttft"], rel=1e-9)
+    assert streamed["jitter"]["attempts"] == 1
+    assert len(records.read_text(encoding="utf-8").splitlines()) == whole["tails"][0]["requests"]
+    assert run(("simulate", played, "--stream")) == 2
+    assert "--stream" in capsys.readouterr().err
+
+
+RETRIEVAL = """
+[retrieval]
+passages = 5
+passage = "512 tok"
+[[retrieval.stages]]
+name = "embed"
+rate = "6 1/s"
+price = "0.80 USD/h"
+latency = "8 ms"
+"""
+
+
+def test_retrieval_is_split_three_ways(
+    capsys: pytest.CaptureFixture[str], played: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "rag.toml"
+    file.write_text(RETRIEVAL, encoding="utf-8")
+    rag = answer(capsys, played, "--retrieval", str(file))["rag"]
+    stage = rag["stages"][0]
+    first = [rag[name]["ttft"]["mean_ms"] for name in ("without", "long", "on")]
+    assert first[0] < first[1] < first[2]
+    assert first[2] - first[1] == pytest.approx(stage["time_mean_s"] * 1e3, rel=0.3)
+    assert stage["wait_mean_ms"] > 0
+    assert rag["long"]["tpot"]["p50_ms"] > rag["without"]["tpot"]["p50_ms"]
+    assert run(("simulate", played, "--retrieval", str(file))) == 0
+    assert "with retrieval" in capsys.readouterr().out
+    file.write_text(RETRIEVAL.replace("passages", 'stride = "16 tok"\npassages'), encoding="utf-8")
+    assert run(("simulate", played, "--retrieval", str(file))) == 2
+    assert "stride" in capsys.readouterr().err
+
+
+def test_clocks_save_energy_and_cost_time(capsys: pytest.CaptureFixture[str], played: str) -> None:
+    full = answer(capsys, played)["outcome"]
+    options = ("--clocks", "fixed", "--prefill-clock", "0.8", "--decode-clock", "0.6")
+    slow = answer(capsys, played, *options)["outcome"]
+    assert slow["power_w"] < full["power_w"]
+    assert slow["ttft"]["mean_ms"] > full["ttft"]["mean_ms"]
 
 
 def test_fleets_scale_mix_and_are_drawn(
@@ -121,6 +214,14 @@ def test_compare_pairs_runs_of_two_deployments(
     assert found["tpot mean ms"]["high"] < 0
     assert run(arguments) == 0
     assert "95 % interval" in capsys.readouterr().out
+    policy = tmp_path / "policy.toml"
+    table = '[policy]\nclocks = "fixed"\ndecode_clock = 0.6\nrouter = "round-robin"\n'
+    policy.write_text(SCENARIO + table, encoding="utf-8")
+    assert run(("compare", played, str(policy), "--runs", "3", "--format", "json")) == 0
+    document = json.loads(capsys.readouterr().out)
+    rows = {row["metric"]: row for row in document["differences"]}
+    assert rows["energy kWh"]["high"] < 0
+    assert document["policies"][1]["router"] == "round-robin"
     other = tmp_path / "other.toml"
     other.write_text(SCENARIO.replace("4 1/s", "5 1/s"), encoding="utf-8")
     assert run(("compare", played, str(other))) == 2

@@ -152,6 +152,7 @@ def test_compiled_and_plain_fleets_agree(case: str) -> None:
     )
     for name in ("status", "lane", "attempts", "preemptions"):
         assert getattr(plain.records, name).tolist() == getattr(compiled.records, name).tolist()
+    assert plain.gaps.sum(axis=1).tolist() == compiled.gaps.sum(axis=1).tolist()
     for name in TIMES:
         assert_allclose(getattr(plain.records, name), getattr(compiled.records, name), rtol=1e-9)
     assert_allclose(plain.usage[0].spent, compiled.usage[0].spent, rtol=1e-9)

@@ -13,7 +13,8 @@ from inferometer.outcome import Outcome
 from inferometer.perf.predict import predict
 from inferometer.simulate import measures
 from inferometer.simulate.play import Play
-from inferometer.simulate.simulation import Records, Simulation, simulate
+from inferometer.simulate.records import Records
+from inferometer.simulate.simulation import Simulation, simulate
 from inferometer.workload.shape import shape_of
 from inferometer.workload.trace import Ints, Trace
 

@@ -13,7 +13,8 @@ from inferometer.outcome import Outcome
 from inferometer.perf.predict import predict
 from inferometer.simulate import measures
 from inferometer.simulate.play import Play
-from inferometer.simulate.simulation import Simulation, conserved, simulate
+from inferometer.simulate.records import conserved
+from inferometer.simulate.simulation import Simulation, simulate
 from inferometer.simulate.tally import BUCKETS, bucket
 from inferometer.workload.shape import shape_of
 from inferometer.workload.slo import Slo, parse_target

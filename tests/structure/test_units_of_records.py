@@ -16,6 +16,7 @@ DIMENSIONLESS = {
     "Dependency": {"delay"},
     "TaskCost": {"calls"},
     "Retrieval": {"chunks"},
+    "Servers": {"calls"},
     "Stage": {"calls"},
     "Anatomy": {"sequences"},  # a count
     "Answer": {"active", "batch", "bits", "output_tokens", "parameters"},  # counts, in billions

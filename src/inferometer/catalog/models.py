@@ -5,6 +5,7 @@ import functools
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,42 @@ _NOT_THE_MODEL = re.compile(
 """Parts of a name that tell a tuning, a date or a number format, but not the architecture."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A shipped model whose config.json is not read yet: that of all takes half a second.
+
+    Attributes:
+        key: Name in the catalogue.
+        name: Full name.
+        aliases: Further names.
+        raw: Its table.
+        where: Where that is, for messages.
+    """
+
+    key: str
+    name: str
+    aliases: tuple[str, ...]
+    raw: Mapping[str, Any]
+    where: str
+
+
+@functools.cache
+def _entries() -> Mapping[str, Entry]:
+    """Return all shipped models by key, unread."""
+    found: dict[str, Entry] = {}
+    for file in sorted(shipped("models").iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".toml"):
+            for key, raw in tomllib.loads(file.read_text(encoding="utf-8")).items():
+                found[key] = Entry(
+                    key=key,
+                    name=str(raw.get("name", key)),
+                    aliases=tuple(raw.get("aliases", ())),
+                    raw=raw,
+                    where=f"catalog/data/models/{file.name}: {key}",
+                )
+    return found
+
+
 @functools.cache
 def models() -> Mapping[str, Model]:
     """Return all shipped models by key.
@@ -51,12 +88,7 @@ def models() -> Mapping[str, Model]:
     Raises:
         CatalogError: a shipped file is at fault.
     """
-    found: dict[str, Model] = {}
-    for file in sorted(shipped("models").iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".toml"):
-            for key, raw in tomllib.loads(file.read_text(encoding="utf-8")).items():
-                found[key] = _model(key, raw, f"catalog/data/models/{file.name}: {key}")
-    return found
+    return {key: _model(key) for key in _entries()}
 
 
 def model(name: str, overlay: Path | None = None) -> Model:
@@ -80,12 +112,12 @@ def model(name: str, overlay: Path | None = None) -> Model:
 
 def _shipped(name: str) -> Model:
     try:
-        return resolve(models(), name, kind="model")
+        return _model(resolve(_entries(), name, kind="model").key)
     except CatalogError:
         plain = _plain(name)
-        for record in models().values():
-            if plain in {_plain(n) for n in (record.key, record.name, *record.aliases)}:
-                return record
+        for entry in _entries().values():
+            if plain in {_plain(n) for n in (entry.key, entry.name, *entry.aliases)}:
+                return _model(entry.key)
         raise
 
 
@@ -96,8 +128,10 @@ def _plain(name: str) -> str:
     return normalise(bare)
 
 
-def _model(key: str, raw: Mapping[str, Any], where: str) -> Model:
-    record = dict(raw)
+@functools.cache
+def _model(key: str) -> Model:
+    entry = _entries()[key]
+    record, where = dict(entry.raw), entry.where
     if not isinstance(record.get("config"), dict):
         raise CatalogError(f"{where}.config: missing; it holds the fields of config.json")
     model = read_config(record.pop("config"), name=key, where=where)

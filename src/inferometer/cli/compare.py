@@ -5,19 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from inferometer.candidates import one
-from inferometer.catalog.efficiency import efficiencies
 from inferometer.cli import inputs
-from inferometer.cli.options import Format, Stated, deployment_spec
+from inferometer.cli.options import Format
+from inferometer.cli.playing import played, predicted, setting_of
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.scenario import Scenario, read_scenario
 from inferometer.errors import ScenarioError
 from inferometer.outcome import Outcome
 from inferometer.simulate import measures
 from inferometer.simulate.comparison import Difference, paired
-from inferometer.simulate.play import Play
-from inferometer.simulate.simulation import simulate
-from inferometer.workload.shape import shape_of
 
 METRICS: dict[str, Callable[[Outcome], float]] = {
     "ttft p50 ms": lambda o: o.ttft.p50 * 1e3,
@@ -37,19 +33,18 @@ def compare(
     second: Path,
     /,
     *,
-    routers: tuple[str, str] = ("least-loaded", "least-loaded"),
     runs: int = 8,
     seed: int = 0,
     format: Format = "table",  # noqa: A002 - the option's name
 ) -> None:
-    """Compare two deployments of one synthetic workload by paired simulation.
+    """Compare two fleets of one synthetic workload by paired simulation.
 
+    They may differ in their [deployment], or in their [policy]: router, scaling, clocks, retries.
     Every pair of runs shares its seed, hence its requests; the interval is of the difference.
 
     Args:
-        first: Scenario with a [workload] and a [deployment].
+        first: Scenario with a [workload], a [deployment], and a [policy] if it has one.
         second: Another one with the same workload.
-        routers: Router of each.
         runs: Pairs of runs.
         seed: Seed of the first pair; the others follow.
         format: A table for people, or JSON.
@@ -57,39 +52,36 @@ def compare(
     scenarios = (read_scenario(first), read_scenario(second))
     if scenarios[0].workload is None or scenarios[0].workload != scenarios[1].workload:
         raise ScenarioError(f"{first}, {second}: both need the same [workload] table")
-    played = [
-        [outcome(scenario, router, seed + number) for number in range(runs)]
-        for scenario, router in zip(scenarios, routers, strict=True)
-    ]
+    each = [[measured(scenario, seed + number) for number in range(runs)] for scenario in scenarios]
     found = [
-        paired(name, *([read(run) for run in each] for each in played), seed=seed)
-        for name, read in METRICS.items()
+        paired(name, *([row[name] for row in rows] for rows in each), seed=seed)
+        for name in each[0][0]
     ]
+    policies = [scenario.policy for scenario in scenarios]
     if format == "json":
-        show_json({"differences": found, "runs": runs, "routers": routers})
+        show_json({"differences": found, "runs": runs, "policies": policies})
     else:
         show_rows(f"{second} less {first}, {runs} pairs", [_row(item) for item in found])
 
 
-def outcome(scenario: Scenario, router: str, seed: int) -> Outcome:
-    """Return what a scenario's deployment does with the requests of `seed`.
+def measured(scenario: Scenario, seed: int) -> dict[str, float]:
+    """Return what a scenario's fleet does with the requests of `seed`, by metric.
 
     Raises:
         ScenarioError: no deployment, or one that cannot be played.
         InfeasibleError: it does not fit.
     """
-    catalog = inputs.overlay_of(scenario)
-    built = inputs.deployment_of(
-        inputs.model_of(scenario), deployment_spec(scenario, Stated()), catalog
-    )
-    trace = inputs.trace_of_scenario(replace(scenario, seed=seed))
-    slo = inputs.slo_of(scenario)
-    prediction = inputs.evaluator(slo, catalog)(one(built), shape_of(trace))
-    inputs.require_fit(built, prediction)
-    run = simulate(
-        trace, built, efficiencies=efficiencies(catalog), play=Play(router=router, seed=seed)
-    )
-    return measures.outcome(run, prediction.outcome(0), slo)
+    setting = setting_of(replace(scenario, seed=seed))
+    trace = inputs.trace_of_scenario(setting.scenario)
+    run = played(setting, trace)
+    outcome = measures.outcome(run, predicted(setting, trace), setting.slo)
+    hours = sum(usage.accelerator_hours for usage in run.usage)
+    totals = measures.totals_of(run, setting.slo)
+    return {name: read(outcome) for name, read in METRICS.items()} | {
+        "energy kWh": outcome.energy.total / 3.6e6,
+        "accelerator hours": hours,
+        "missed targets": 1 - int(totals.met.sum()) / max(run.counts.arrived, 1),
+    }
 
 
 def _row(item: Difference) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from inferometer.catalog import tables
 from inferometer.catalog.efficiency import Efficiencies, efficiencies
 from inferometer.catalog.models import Model, model
 from inferometer.catalog.source import Evidence
-from inferometer.catalog.tokens import token_prices
 from inferometer.catalog.uncertainty import basis, residuals
 from inferometer.cli.plausibility import doubts_of_prices, doubts_of_targets, warn
 from inferometer.cli.prices import instant, own_prices, price_of
@@ -309,6 +308,8 @@ def site_of(scenario: Scenario) -> Tariff:
 
 def api_of(scenario: Scenario, model: Model, shape: Shape) -> tuple[ApiCost, ...]:
     """Return what every provider charges for the traffic of `shape`, the cheapest first."""
+    from inferometer.catalog.tokens import token_prices  # a fifth of a second
+
     rows = token_prices(model.key, at=instant(scenario.prices, overlay_of(scenario)))
     costs = [api_cost(traffic(shape), row) for row in rows]
     return tuple(sorted(costs, key=lambda cost: (cost.rate, cost.price.provider)))

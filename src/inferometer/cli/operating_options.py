@@ -1,6 +1,6 @@
-"""Options of how a fleet is operated: admission, clients, scaling, failures."""
+"""Options of how a fleet is operated: router, admission, clients, scaling, clocks, failures."""
 
-import math
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +9,10 @@ from cyclopts import Parameter
 
 from inferometer.cli import inputs
 from inferometer.cli.options import Many
-from inferometer.cli.scenario import Scenario, read_deployment
+from inferometer.cli.policy import PolicySpec
+from inferometer.cli.scenario import Scenario, overlaid, read_deployment
 from inferometer.deployment import Deployment
 from inferometer.errors import ScenarioError
-from inferometer.simulate.faults import Faults
-from inferometer.simulate.play import Gateway
-from inferometer.simulate.scaling import Scaling
 from inferometer.units import UsdPerSecond
 
 HOUR = 3600.0
@@ -24,10 +22,14 @@ HOUR = 3600.0
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operating:
-    """How the fleet is operated.
+    """How the fleet is operated, on top of the [policy] table.
 
     Attributes:
         also: TOML file whose [deployment] table joins the fleet; repeat for more.
+        router: "least-loaded", "round-robin", "power-of-two", "session-sticky",
+            "prefix-affinity" or "cost-aware".
+        clients: Closed loop with so many clients; the arrival times then do not count.
+        think: Closed sessions: seconds between the end of a session's request and its next.
         queue_limit: Requests that may wait at one replica; more are refused.
         timeout: Seconds after which a client gives up.
         retries: How often a client sends a request again that was refused, lost or given up.
@@ -38,68 +40,59 @@ class Operating:
         replica_rate: Requests per second that one replica serves within its targets, for forecast.
         least: Fewest replicas; 0 scales to zero.
         most: Most replicas; those of the deployment if not given.
-        startup_least: Shortest start-up of a replica, seconds.
-        startup_most: Longest one, seconds.
+        startup_least: Shortest start-up of a replica, seconds; 120 if not given.
+        startup_most: Longest one, seconds; 420 if not given.
+        clocks: "full", "fixed", or "slack": as low as gaps and queues allow.
+        prefill_clock: Clock of steps with prompt tokens over the highest; the lowest for slack.
+        decode_clock: The same of all other steps.
+        itl_limit: Seconds that the 99th percentile of the gaps between tokens may take, for slack.
         hours_between_failures: Mean hours in which one replica fails.
         hours_between_preemptions: Mean hours in which one spot replica is taken back.
         warning: Seconds of warning before it is.
     """
 
     also: Annotated[tuple[Path, ...], Many] = ()
+    router: str = ""
+    clients: int | None = None
+    think: float | None = None
     queue_limit: int | None = None
-    timeout: float = math.inf
-    retries: int = 0
-    backoff: float = 1.0
-    scaling: str = "static"
-    scaling_metric: str = "requests"
-    scaling_target: float = 0.0
-    replica_rate: float = 0.0
-    least: int = 1
-    most: int = 0
-    startup_least: float = 120.0
-    startup_most: float = 420.0
-    hours_between_failures: float = math.inf
-    hours_between_preemptions: float = math.inf
-    warning: float = 120.0
+    timeout: float | None = None
+    retries: int | None = None
+    backoff: float | None = None
+    scaling: str = ""
+    scaling_metric: str = ""
+    scaling_target: float | None = None
+    replica_rate: float | None = None
+    least: int | None = None
+    most: int | None = None
+    startup_least: float | None = None
+    startup_most: float | None = None
+    clocks: str = ""
+    prefill_clock: float | None = None
+    decode_clock: float | None = None
+    itl_limit: float | None = None
+    hours_between_failures: float | None = None
+    hours_between_preemptions: float | None = None
+    warning: float | None = None
 
-    @property
-    def steady(self) -> bool:
-        """Whether one deployment keeps its replicas throughout."""
-        return not self.also and self.scaling == "static" and self.faults is None
 
-    @property
-    def gateway(self) -> Gateway:
-        """What is admitted, and what clients do."""
-        return Gateway(
-            queue=self.queue_limit,
-            timeout=self.timeout,
-            retries=self.retries,
-            backoff=self.backoff,
-        )
-
-    @property
-    def policy(self) -> Scaling | None:
-        """How every pool is scaled; None where replicas neither come nor go."""
-        if self.scaling == "static" and self.faults is None:
-            return None
-        return Scaling(
-            policy=self.scaling,
-            metric=self.scaling_metric,
-            target=self.scaling_target,
-            rate=self.replica_rate,
-            least=self.least,
-            most=self.most,
-            startup_least=self.startup_least,
-            startup_most=self.startup_most,
-        )
-
-    @property
-    def faults(self) -> Faults | None:
-        """What takes replicas away; None for nothing."""
-        times = (self.hours_between_failures, self.hours_between_preemptions)
-        if math.inf == times[0] == times[1]:
-            return None
-        return Faults(between=times[0] * HOUR, spot=times[1] * HOUR, warning=self.warning)
+def policy_of(scenario: Scenario, operating: Operating) -> PolicySpec:
+    """Return the policy of a scenario with the options on top."""
+    given = {
+        field.name: getattr(operating, field.name)
+        for field in dataclasses.fields(operating)
+        if field.name != "also"
+    }
+    failures, preemptions = (
+        given.pop(f"hours_between_{what}") for what in ("failures", "preemptions")
+    )
+    result: PolicySpec = overlaid(
+        scenario.policy,
+        between_failures=None if failures is None else failures * HOUR,
+        between_preemptions=None if preemptions is None else preemptions * HOUR,
+        **given,
+    )
+    return result
 
 
 def others_of(operating: Operating, scenario: Scenario) -> list[Deployment]:

@@ -16,6 +16,7 @@ from inferometer.cli.economics import (
     EnergySpec,
     OwnershipSpec,
 )
+from inferometer.cli.policy import PolicySpec
 from inferometer.errors import CatalogError, ScenarioError
 from inferometer.units import Duration, Fraction, PerSecond, UsdPerJoule
 from inferometer.workload.spec import WorkloadSpec
@@ -167,6 +168,7 @@ class Scenario:
         api: What the traffic would go to instead.
         energy: How energy becomes emissions.
         doubt: How much is not known.
+        policy: How a simulated fleet is operated.
     """
 
     model: str = ""
@@ -187,6 +189,7 @@ class Scenario:
     api: ApiSpec = dataclasses.field(default_factory=ApiSpec)
     energy: EnergySpec = dataclasses.field(default_factory=EnergySpec)
     doubt: DoubtSpec = dataclasses.field(default_factory=DoubtSpec)
+    policy: PolicySpec = dataclasses.field(default_factory=PolicySpec)
 
 
 def read_scenario(path: Path | None) -> Scenario:

@@ -76,6 +76,7 @@ def compiled_run() -> Callable[..., float]:
             if isinstance(function, FunctionType) and function.__module__ == module.__name__:
                 options: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
                 options |= {"cache": name == "run", "forceinline": name in INLINED}
+                options |= {"no_cpython_wrapper": name != "run", "no_cfunc_wrapper": True}
                 space[name] = numba.njit(_bound(function, space, digest), **options)
     return space["run"]  # type: ignore[no-any-return]
 

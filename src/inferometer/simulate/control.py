@@ -22,6 +22,7 @@ from inferometer.simulate.play import Play
 from inferometer.simulate.pools import Pool, set_open
 from inferometer.simulate.scaling import Scaling, Signals, wanted
 from inferometer.simulate.state import NEVER
+from inferometer.simulate.supply import Supply, with_records
 from inferometer.simulate.throttle import THROTTLES
 from inferometer.units import Duration
 
@@ -69,9 +70,13 @@ class Slot:
 
 @dataclass(slots=True)
 class Control:
-    """The control plane of one run."""
+    """The control plane of one run.
+
+    Of `fleet` plain Python reads and writes records by field; `played` is the same for the loop.
+    """
 
     fleet: Fleet
+    played: Fleet
     pools: Sequence[Pool]
     play: Play
     slots: list[Slot]
@@ -81,41 +86,57 @@ class Control:
     lives: list[Life] = field(default_factory=list)
     events: list[tuple[float, int, Callable[[float], None]]] = field(default_factory=list)
     count: int = 0
+    more: bool = False
 
 
-def operate(fleet: Fleet, pools: Sequence[Pool], play: Play, loop: Loop) -> list[Life]:
-    """Play a fleet to its end, or to the horizon; return every replica's life."""
-    control = control_of(with_records(fleet), pools, play)
+def operate(
+    fleet: Fleet, pools: Sequence[Pool], play: Play, loop: Loop, supply: Supply | None = None
+) -> Control:
+    """Play a fleet to its end, or to the horizon; return what the control plane knows then.
+
+    Args:
+        fleet: The fleet, with its first requests.
+        pools: What it is made of.
+        play: How the workload is played.
+        loop: `fleet.run`, as it is or compiled.
+        supply: Where further requests come from.
+    """
+    control = control_of(fleet, pools, play)
     begin(control)
+    if supply is not None:
+        expect(control, supply)
     while True:
         following = control.events[0][0] if control.events else NEVER
-        due = loop(fleet, min(following, play.horizon))
+        due = loop(control.played, min(following, play.horizon))
         held = fleet.counters[HELD] > 0 and following - fleet.clock[0] < PATIENCE
-        if following > play.horizon or following == NEVER or (due == NEVER and not held):
+        idle = due == NEVER and not held and not control.more
+        if following > play.horizon or following == NEVER or idle:
             break
-        at, _, action = heapq.heappop(control.events)
-        action(at)
+        time, _, action = heapq.heappop(control.events)
+        action(time)
         reap(control)
     finish(control)
-    return control.lives
+    return control
 
 
-def with_records(fleet: Fleet) -> Fleet:
-    """Return `fleet` with lanes and requests that plain Python can read and write by field."""
-    world = fleet.world
-    if not isinstance(world.requests, np.ndarray):
-        return fleet
-    lanes, requests = world.lanes, world.requests
-    return fleet._replace(
-        world=world._replace(
-            lanes=lanes.view(np.recarray),  # type: ignore[attr-defined]
-            requests=requests.view(np.recarray),  # type: ignore[arg-type]
-        )
-    )
+def expect(control: Control, supply: Supply) -> None:
+    """Note when the next part of the requests is needed."""
+    control.more = supply.due() < NEVER
+    at(control, supply.due(), _then(control, refill, supply))
+
+
+def refill(control: Control, supply: Supply, now: float) -> None:
+    """Take the next part of the requests."""
+    control.played = supply.refill(control.played)
+    control.fleet = with_records(control.played)
+    for known in control.metrics:
+        known.fleet = control.fleet
+    expect(control, supply)
 
 
 def control_of(fleet: Fleet, pools: Sequence[Pool], play: Play) -> Control:
     """Return the control plane over the lanes of `fleet`."""
+    played, fleet = fleet, with_records(fleet)
     slots = list[Slot]()
     start = 0
     for number, pool in enumerate(pools):
@@ -126,6 +147,7 @@ def control_of(fleet: Fleet, pools: Sequence[Pool], play: Play) -> Control:
     blocks = fleet.kinds.limits[:, BLOCKS]
     return Control(
         fleet=fleet,
+        played=played,
         pools=pools,
         play=play,
         slots=slots,

@@ -131,8 +131,9 @@ def commit(world: World, number: int) -> None:
         lane.drift += lane.planned * world.limits.stride - tokens * WHOLE
         lane.steps += tokens
         while lane.running > 0 and world.keys[number, 0] // ORDER <= lane.steps:
-            world.gaps[0] -= lane.steps - world.keys[number, 0] // ORDER  # beyond its last token
+            beyond = lane.steps - world.keys[number, 0] // ORDER  # tokens that nobody gets
             done = pop(world.keys[number], world.heap[number], lane.running)
+            world.gaps[world.requests[done].group, 0] -= beyond
             world.requests[done].produced = world.requests[done].output
             leave(world, number, done)
             finish(world, number, done)
@@ -153,7 +154,7 @@ def start(world: World, number: int, latest: int) -> None:
     if request.produced == 0:
         request.first_token = lane.now
     else:
-        count_gap(world, lane.now - request.last_token, 1)
+        count_gap(world, request.group, lane.now - request.last_token)
     request.produced += 1
     request.last_token = lane.now
     if request.produced == request.output:

@@ -5,11 +5,23 @@ import dataclasses
 import numpy as np
 
 from inferometer.catalog.source import Evidence
+from inferometer.errors import ScenarioError
 from inferometer.outcome import Energy, Latency, Outcome
 from inferometer.perf.power import idle_power, step_power
 from inferometer.perf.roofline import Machine, StepTime
+from inferometer.simulate import latency
+from inferometer.simulate.histogram import Quantiles, quantiles_of
 from inferometer.simulate.simulation import Simulation, Usage
-from inferometer.simulate.tally import GROWTH, SHORTEST
+from inferometer.simulate.totals import (
+    ALL,
+    CACHED,
+    METRICS,
+    OUTPUT,
+    PROMPT,
+    Totals,
+    add,
+    tail,
+)
 from inferometer.workload.shape import LEVELS
 from inferometer.workload.slo import Slo
 from inferometer.workload.trace import Floats
@@ -26,22 +38,19 @@ def outcome(simulation: Simulation, predicted: Outcome, slo: Slo | None = None) 
         predicted: The closed form's answer for the same workload and deployment.
         slo: Targets that a request must meet to count as goodput.
     """
-    records, span = simulation.records, max(simulation.end, 1e-9)
-    done = records.done
+    span, totals = max(simulation.end, 1e-9), totals_of(simulation, slo or Slo())
     energy = energy_of(simulation)
-    rate = simulation.counts.finished / span
     up = sum(usage.up for usage in simulation.usage)
+    tokens = totals.tokens.sum(axis=0) / span
     return Outcome(
         evidence=Evidence.SIMULATED,
         span=span,
-        ttft=quantiles(ttft(simulation)),
-        tpot=quantiles(tpot(simulation)),
+        **latencies(simulation, totals),
         itl=gap_quantiles(simulation),
-        e2e=quantiles(e2e(simulation)),
-        request_rate=rate,
-        input_rate=float(records.prompt[done].sum()) / span,
-        cached_rate=float(records.cached[done].sum()) / span,
-        output_rate=float(records.output[done].sum()) / span,
+        request_rate=simulation.counts.finished / span,
+        input_rate=float(tokens[PROMPT]),
+        cached_rate=float(tokens[CACHED]),
+        output_rate=float(tokens[OUTPUT]),
         capacity=predicted.capacity,
         utilisation=predicted.utilisation,
         batch=simulation.sums["sequence_time"] / max(up, 1e-9),
@@ -49,31 +58,58 @@ def outcome(simulation: Simulation, predicted: Outcome, slo: Slo | None = None) 
         power=energy.total / span,
         energy=energy,
         counts=simulation.counts,
-        goodput=rate * attained(simulation, slo or Slo()),
+        goodput=int(totals.met.sum()) / span,
         binding=predicted.binding,
     )
 
 
+def latencies(simulation: Simulation, totals: Totals) -> dict[str, Latency]:
+    """Return TTFT, TPOT and E2E: from every request, or from the buckets of a stream."""
+    if simulation.totals is None:
+        found = {"ttft": ttft(simulation), "tpot": tpot(simulation), "e2e": e2e(simulation)}
+        return {name: quantiles(values) for name, values in found.items()}
+    whole = tail(totals, simulation.gaps, np.ones(len(totals.groups), bool), ALL, ALL)
+    return {name: bucketed(getattr(whole, name)) for name in METRICS}
+
+
+def bucketed(known: Quantiles) -> Latency:
+    """Return the quantiles that an `Outcome` holds."""
+    return Latency(mean=known.mean, p50=known.p50, p90=known.p90, p99=known.p99)
+
+
+def outside(simulation: Simulation) -> float:
+    """Return what a request takes beside its steps, s: HTTP and tokeniser."""
+    return float(simulation.machine.rates.request_overhead[0])
+
+
 def ttft(simulation: Simulation) -> Floats:
-    """Return time to first token of every finished request, HTTP and tokeniser included, s."""
-    records = simulation.records
-    outside = float(simulation.machine.rates.request_overhead[0])
-    return (records.first_token - records.asked)[records.done] + outside
+    """Return time to first token of every finished request of the records, s."""
+    return latency.ttft(simulation.records, outside(simulation))
 
 
 def e2e(simulation: Simulation) -> Floats:
-    """Return the time from asking to the last token of every finished request, s."""
-    records = simulation.records
-    outside = float(simulation.machine.rates.request_overhead[0])
-    return (records.finished - records.asked)[records.done] + outside
+    """Return the time from asking to the last token of every finished request of them, s."""
+    return latency.e2e(simulation.records, outside(simulation))
 
 
 def tpot(simulation: Simulation) -> Floats:
-    """Return (E2E - TTFT) / (output - 1) of finished requests of two output tokens or more, s."""
-    records = simulation.records
-    several = records.done & (records.output > 1)
-    decode = (records.finished - records.first_token)[several]
-    return decode / (records.output[several] - 1)
+    """Return (E2E - TTFT) / (output - 1) of those of two output tokens or more, s."""
+    return latency.tpot(simulation.records)
+
+
+def totals_of(simulation: Simulation, slo: Slo) -> Totals:
+    """Return sums over all requests that ended.
+
+    Raises:
+        ScenarioError: other targets than those by which a stream was counted.
+    """
+    if simulation.totals is None:
+        totals = Totals(groups=simulation.groups, slo=slo, outside=outside(simulation))
+        add(totals, simulation.records)
+        return totals
+    if slo != simulation.totals.slo:
+        raise ScenarioError(f"a stream counted by {simulation.totals.slo} cannot tell {slo}")
+    return simulation.totals
 
 
 def busy_fraction(simulation: Simulation) -> float:
@@ -95,22 +131,9 @@ def quantiles(values: Floats) -> Latency:
     return Latency(mean=float(values.mean()), p50=p50, p90=p90, p99=p99)
 
 
-def tail(values: Floats, level: float) -> float:
-    """Return one quantile; NaN without values."""
-    return float(np.quantile(values, level)) if len(values) else np.nan
-
-
 def gap_quantiles(simulation: Simulation) -> Latency:
     """Return the quantiles of gaps between tokens, each within half a percent."""
-    gaps = simulation.gaps
-    total = int(gaps.sum())
-    if total == 0:
-        return quantiles(np.zeros(0))
-    middle = SHORTEST * np.exp(GROWTH * (np.arange(len(gaps)) - 0.5))
-    upto = np.cumsum(gaps)
-    at = [float(middle[np.searchsorted(upto, level * total)]) for level in LEVELS]
-    mean = float(gaps @ middle) / total
-    return Latency(mean=mean, p50=at[0], p90=at[1], p99=at[2])
+    return bucketed(quantiles_of(simulation.gaps.sum(axis=0)))
 
 
 def energy_of(simulation: Simulation) -> Energy:
@@ -146,16 +169,3 @@ def _mean_step(compute: float, memory: float, time: float) -> StepTime:
     fields = {field.name: np.zeros(1) for field in dataclasses.fields(StepTime)}
     fields |= {"compute": np.array([compute]), "memory": np.array([memory])}
     return StepTime(**(fields | {"overhead": np.array([max(time, 1e-30)])}))
-
-
-def attained(simulation: Simulation, slo: Slo) -> float:
-    """Return the share of finished requests that meet the limit of every target themselves."""
-    records = simulation.records
-    met = records.done.copy()
-    values = {"ttft": ttft(simulation), "e2e": e2e(simulation)}
-    decode = records.finished - records.first_token
-    values["tpot"] = (decode / np.maximum(records.output - 1, 1))[records.done]
-    values["itl"] = values["tpot"]
-    for target in slo.targets:
-        met[records.done] &= values[target.metric] <= target.limit
-    return float(met.sum()) / max(float(records.done.sum()), 1.0)

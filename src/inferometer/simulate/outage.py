@@ -63,7 +63,9 @@ def clear(world: World, number: int) -> None:
     for field in dataclasses.fields(Lane):
         if field.name not in KEPT:
             setattr(lane, field.name, getattr(fresh, field.name))
-    for table in (world.residues, world.growing, world.visible, world.sizes):
+    for table in (
+        world.residues, world.growing, world.visible, world.sizes, world.members,
+    ):  # fmt: skip
         table[number] = 0
     world.references[number] = ABSENT
     for links in (world.older, world.newer):

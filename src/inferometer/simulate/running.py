@@ -17,6 +17,7 @@ def join(world: World, number: int, latest: int, kept: int) -> None:
     key = last * ORDER + request.order
     push(world.keys[number], world.heap[number], lane.running, key, latest)
     lane.running += 1
+    world.members[number, request.group] += 1
     place(world, number, request.base, 1)
 
 
@@ -24,5 +25,6 @@ def leave(world: World, number: int, latest: int) -> None:
     """Take a sequence out of the decoding ones; its key is off the heap already."""
     lane, request = world.lanes[number], world.requests[latest]
     lane.running -= 1
+    world.members[number, request.group] -= 1
     place(world, number, request.base, -1)
     release(world, number, latest, held(world, request.base + lane.steps))

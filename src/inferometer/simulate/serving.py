@@ -58,18 +58,26 @@ def prefill_lanes(serving: Serving, deployment: Deployment) -> int:
 
 
 def priorities(serving: Serving, trace: Trace) -> Ints:
-    """Return the class of every request: 0 interactive, 1 batch [request].
+    """Return the class of every request: 0 interactive, 1 batch [request]."""
+    if not serving.batch_tenants or trace.tenant is None:
+        return np.zeros(len(trace), np.int64)
+    return np.isin(trace.tenant, serving.batch_tenants).astype(np.int64)
+
+
+def tenants_of(trace: Trace) -> set[str]:
+    """Return the tenants that a trace names."""
+    return set() if trace.tenant is None else set(np.unique(trace.tenant).tolist())
+
+
+def check_tenants(serving: Serving, known: set[str]) -> None:
+    """Refuse a batch tenant that none of the requests is of.
 
     Raises:
-        ScenarioError: a batch tenant that the trace does not name.
+        ScenarioError: one that the trace does not name.
     """
-    if not serving.batch_tenants:
-        return np.zeros(len(trace), np.int64)
-    if trace.tenant is None:
+    if serving.batch_tenants and not known:
         raise ScenarioError("batch tenants: the trace names no tenants")
-    known = set(np.unique(trace.tenant).tolist())
     for name in serving.batch_tenants:
         if name not in known:
             listed = ", ".join(sorted(known)[:5])
             raise ScenarioError(f"batch tenant {name!r} is not in the trace; it has {listed}")
-    return np.isin(trace.tenant, serving.batch_tenants).astype(np.int64)

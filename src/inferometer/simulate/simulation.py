@@ -2,79 +2,29 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from inferometer.catalog.efficiency import Efficiencies
 from inferometer.deployment import Deployment
-from inferometer.errors import LedgerError
 from inferometer.outcome import Counts
 from inferometer.perf.roofline import Machine
-from inferometer.simulate.control import Life, operate
+from inferometer.simulate.control import Control, Life, operate
 from inferometer.simulate.fleet import HELD, Fleet, run
+from inferometer.simulate.groups import Groups, groups_of
 from inferometer.simulate.kinds import BLOCKS
 from inferometer.simulate.play import Play
 from inferometer.simulate.pools import Pool, fleet_of, pool_of
-from inferometer.simulate.serving import NOTHING, Serving
-from inferometer.simulate.state import (
-    FINISHED,
-    LOST,
-    REJECTED,
-    RELEASED,
-    SAMPLED,
-    TIMED_OUT,
-    WAITING,
-    World,
-)  # fmt: skip
+from inferometer.simulate.records import Records, conserved, records_of
+from inferometer.simulate.serving import NOTHING, Serving, check_tenants, tenants_of
+from inferometer.simulate.state import RELEASED, SAMPLED
+from inferometer.simulate.totals import Totals
 from inferometer.simulate.world import column
 from inferometer.units import Duration, UsdPerSecond
 from inferometer.workload.trace import Floats, Ints, Trace
 
 PLAIN = 10_000
 """Requests up to which the loop runs as it is: importing numba takes as long as playing them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Records:
-    """What became of every request, in the order of the trace; -1 s where it did not happen.
-
-    Attributes:
-        asked: When its user began to wait; endless if it was never sent [request] s.
-        arrival: When it reached the router, or will, the last time it was sent [request] s.
-        admitted: When its first prompt token was scheduled [request] s.
-        first_token: When its first output token left the engine [request] s.
-        finished: When its last one did [request] s.
-        prompt: Prompt tokens [request].
-        output: Output tokens [request].
-        lane: Lane that served it, -1 if rejected [request].
-        status: `state.WAITING` (in flight), `FINISHED`, `REJECTED`, `TIMED_OUT` or `LOST`
-            [request].
-        preemptions: How often it was preempted [request].
-        cached: Prompt tokens served from the prefix cache [request].
-        attempts: How often it was sent [request].
-    """
-
-    asked: Floats
-    arrival: Floats
-    admitted: Floats
-    first_token: Floats
-    finished: Floats
-    prompt: Ints
-    output: Ints
-    lane: Ints
-    status: Ints
-    preemptions: Ints
-    cached: Ints
-    attempts: Ints
-
-    def __len__(self) -> int:
-        return len(self.arrival)
-
-    @property
-    def done(self) -> Any:
-        """Whether a request was answered in full [request]."""
-        return self.status == FINISHED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -138,9 +88,11 @@ class Simulation:
         deployment: The first deployment.
         play: How the workload was played.
         serving: How the engines served beyond their settings.
-        records: Every request.
+        records: Every request; in a stream (`stream`) those in flight at its end.
+        totals: In a stream, sums over all others.
         series: The fleet over time.
-        gaps: Gaps between tokens by bucket (`tally.bucket`) [bucket].
+        groups: Whose latencies are told apart.
+        gaps: Gaps between tokens by bucket (`tally.bucket`) [group, bucket].
         counts: Where the requests ended.
         sums: Totals over all lanes by name of the field of `state.Lane`.
         usage: What each pool was used for.
@@ -152,7 +104,9 @@ class Simulation:
     play: Play
     serving: Serving
     records: Records
+    totals: Totals | None
     series: Series
+    groups: Groups
     gaps: Ints
     counts: Counts
     sums: dict[str, float]
@@ -194,45 +148,73 @@ def simulate(
         LedgerError: requests were lost, which is a defect of this program.
     """
     play = play or Play()
-    several = [deployment] if isinstance(deployment, Deployment) else list(deployment)
+    check_tenants(serving, tenants_of(trace) if serving.batch_tenants else set())
     fast = len(trace) > PLAIN if compiled is None else compiled
-    pools = [pool_of(one, efficiencies, play) for one in several]
-    pools = (
-        [replace(pool, price=price) for pool, price in zip(pools, prices, strict=True)]
-        if prices
-        else pools
-    )
+    pools, groups = pools_of(deployment, efficiencies, play, prices), groups_of(trace, serving)
     fleet = fleet_of(trace, pools, play, compiled=fast, efficiencies=efficiencies, serving=serving)
-    lives = operate(fleet, pools, play, _loop(compiled=fast))
-    records, end = _records(fleet.world), float(fleet.clock[0])
+    control = operate(fleet, pools, play, loop_of(compiled=fast))
+    return concluded(control, serving, groups, records_of(control.fleet.world))
+
+
+def pools_of(
+    deployment: Deployment | Sequence[Deployment],
+    efficiencies: Efficiencies,
+    play: Play,
+    prices: Sequence[UsdPerSecond],
+) -> list[Pool]:
+    """Return the pools of a fleet, each with the price of its accelerator if there are any."""
+    several = [deployment] if isinstance(deployment, Deployment) else list(deployment)
+    pools = [pool_of(one, efficiencies, play) for one in several]
+    if not prices:
+        return pools
+    return [replace(pool, price=price) for pool, price in zip(pools, prices, strict=True)]
+
+
+def concluded(
+    control: Control,
+    serving: Serving,
+    groups: Groups,
+    records: Records,
+    totals: Totals | None = None,
+) -> Simulation:
+    """Return a run that has come to its end.
+
+    Args:
+        control: Its control plane.
+        serving: How the engines served beyond their settings.
+        groups: Whose latencies are told apart.
+        records: Its requests, those apart that are in `totals`.
+        totals: Sums over these.
+
+    Raises:
+        LedgerError: requests were lost.
+    """
+    fleet, pools, lives = control.fleet, control.pools, control.lives
+    gone = None if totals is None else totals.ended.sum(axis=0)
     return Simulation(
         machine=pools[0].machines[0],
-        deployment=several[0],
-        play=play,
+        deployment=pools[0].deployment,
+        play=control.play,
         serving=serving,
         records=records,
+        totals=totals,
         series=_series(fleet, pools, lives),
+        groups=groups,
         gaps=fleet.world.gaps,
-        counts=conserved(records, holding(fleet)),
+        counts=conserved(records, holding(fleet), gone),
         sums={name: float(column(fleet.world.lanes, name).sum()) for name in SUMS},
         usage=tuple(_usage(fleet, pools, lives)),
-        end=end,
+        end=float(fleet.clock[0]),
     )
 
 
-def _loop(*, compiled: bool) -> Callable[..., float]:
+def loop_of(*, compiled: bool) -> Callable[..., float]:
+    """Return the loop, as it is or compiled."""
     if not compiled:
         return run
     from inferometer.simulate.compiled import compiled_run  # noqa: PLC0415 - imports numba
 
     return compiled_run()
-
-
-def _records(world: World) -> Records:
-    fields: dict[str, Any] = {
-        name: column(world.requests, name) for name in Records.__dataclass_fields__
-    }
-    return Records(**fields)
 
 
 def _usage(fleet: Fleet, pools: Sequence[Pool], lives: Sequence[Life]) -> Iterator[Usage]:
@@ -274,39 +256,3 @@ def holding(fleet: Fleet) -> int:
     coming = world.released[: int(world.counters[RELEASED])]
     again = int((column(world.requests, "attempts")[coming] > 0).sum())
     return int(world.loads.sum()) + int(fleet.counters[HELD]) + again
-
-
-def conserved(records: Records, held: int) -> Counts:
-    """Return where the requests ended, having checked that none is lost or out of order.
-
-    Those that a failed replica took with it, and that nobody sent again, count as rejected.
-
-    Args:
-        records: Every request.
-        held: What the fleet holds then (`holding`).
-
-    Raises:
-        LedgerError: arrived != finished + rejected + timed out + in flight, more or fewer in flight
-            than are held, or an effect before its cause.
-    """
-    arrived, done = records.attempts > 0, records.done
-    counts = Counts(
-        arrived=float(arrived.sum()),
-        finished=float(done.sum()),
-        rejected=float(np.isin(records.status, (REJECTED, LOST)).sum()),
-        timed_out=float((records.status == TIMED_OUT).sum()),
-        in_flight=float(held),
-    )
-    ended = counts.finished + counts.rejected + counts.timed_out
-    flying = ((records.status == WAITING) & (records.attempts > 0)).sum()
-    if counts.arrived != ended + counts.in_flight or flying != held:
-        raise LedgerError(f"requests were lost: {counts}, {flying} not answered")
-    times = np.stack(
-        [
-            getattr(records, name)[done]
-            for name in ("asked", "arrival", "admitted", "first_token", "finished")
-        ]
-    )
-    if (np.diff(times, axis=0) < 0).any():
-        raise LedgerError("a request was answered before it was admitted")
-    return counts

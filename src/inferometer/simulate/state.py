@@ -53,6 +53,7 @@ class Request:
         session: Session, -1 if it names none.
         draw: Uniform in [0, 1) for routers that toss.
         priority: 0 for interactive, 1 for batch.
+        group: Whose gaps between tokens it adds to: a row of `World.gaps`.
         pending: Predecessors that are not done.
         earliest: Earliest arrival that its predecessors so far allow, s.
         prepared: From asking to its first arrival: stages before the model, s.
@@ -83,6 +84,7 @@ class Request:
     session: int
     draw: float
     priority: int
+    group: int
     pending: int
     earliest: float
     prepared: float
@@ -239,7 +241,8 @@ class World(NamedTuple):
         growing: Per attention window: sequences inside it, the sum of their `base`, those beyond
             it [lane, reach, 3].
         visible: Sum of tokens that the step's prompt tokens see [lane, reach].
-        gaps: Gaps between tokens, counted by logarithmic bucket [bucket].
+        gaps: Gaps between tokens, counted by logarithmic bucket [group, bucket].
+        members: Decoding sequences by group [lane, group].
         loads: Requests that each lane holds [lane].
         released: Requests whose predecessors are done, a heap by arrival [request].
         due: Their arrivals, s [request].
@@ -274,6 +277,7 @@ class World(NamedTuple):
     growing: Ints
     visible: Floats
     gaps: Ints
+    members: Ints
     loads: Ints
     released: Ints
     due: Floats

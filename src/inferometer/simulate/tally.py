@@ -45,21 +45,29 @@ def count_gaps(world: World, number: int) -> None:
     A step that yields several tokens has a gap before the first of them and none between them.
     """
     lane = world.lanes[number]
-    world.gaps[0] += (advanced(world, number, lane.planned) - lane.planned) * lane.decoding
+    extra = advanced(world, number, lane.planned) - lane.planned
+    if extra > 0:
+        count_steps(world, number, 0, extra)
     place, last = 0, lane.planned - 1
     if lane.stall > 0.0:
         for sequence in range(lane.decoding):
             request = world.requests[world.heap[number, sequence]]
             waited = min(lane.stall, lane.now - request.last_token)
-            count_gap(world, gap(world, number, 0) + waited, 1)
+            count_gap(world, request.group, gap(world, number, 0) + waited)
         place = 1
     while place <= last:
         here = bucket(gap(world, number, place))
         until = last
         if bucket(gap(world, number, last)) != here:
             until = last_in_bucket(world, number, place, last, here)
-        world.gaps[here] += (until - place + 1) * lane.decoding
+        count_steps(world, number, here, until - place + 1)
         place = until + 1
+
+
+def count_steps(world: World, number: int, place: int, times: int) -> None:
+    """Count `times` gaps of one bucket for every decoding sequence of a lane."""
+    for group in range(len(world.gaps)):
+        world.gaps[group, place] += times * world.members[number, group]
 
 
 def last_in_bucket(world: World, number: int, low: int, high: int, wanted: int) -> int:
@@ -73,9 +81,9 @@ def last_in_bucket(world: World, number: int, low: int, high: int, wanted: int) 
     return low
 
 
-def count_gap(world: World, duration: float, times: int) -> None:
-    """Count one gap, `times` times."""
-    world.gaps[bucket(duration)] += times
+def count_gap(world: World, group: int, duration: float) -> None:
+    """Count one gap of a request of `group`."""
+    world.gaps[group, bucket(duration)] += 1
 
 
 def bucket(duration: float) -> int:

@@ -16,6 +16,7 @@ from inferometer.perf.sharding import buildable
 from inferometer.perf.steady import step_yield
 from inferometer.simulate.coefficients import StepCoefficients
 from inferometer.simulate.edges import Edges, edges_of
+from inferometer.simulate.groups import groups_of, members
 from inferometer.simulate.limits import Limits
 from inferometer.simulate.paging import paging
 from inferometer.simulate.play import Play
@@ -103,15 +104,25 @@ def lanes_of(deployment: Deployment) -> int:
     return deployment.replicas * layout.data * layout.pipeline
 
 
-def columns_of(trace: Trace, play: Play, edges: Edges) -> dict[str, Any]:
-    """Return what `Request` starts with, as columns or as one value for all [request]."""
+def columns_of(
+    trace: Trace, play: Play, edges: Edges, random: np.random.Generator, start: float
+) -> dict[str, Any]:
+    """Return what `Request` starts with, as columns or as one value for all [request].
+
+    Args:
+        trace: The requests.
+        play: How they are played.
+        edges: What waits for what.
+        random: Where the requests' coins come from.
+        start: When the first request of the run comes, in the time of the trace, s.
+    """
     size = len(trace)
     columns: dict[str, Any] = {field.name: 0 for field in dataclasses.fields(Request)}
     columns |= {"lane": -1, "follower": -1, "session": -1}
     columns |= {"admitted": -1.0, "first_token": -1.0, "finished": -1.0, "last_token": -1.0}
     columns["prompt"] = np.maximum(trace.input_tokens, 1)
     columns["output"] = np.maximum(trace.output_tokens, 1)
-    columns["draw"] = np.random.default_rng([play.seed, 1]).random(size)
+    columns["draw"] = random.random(size)
     if trace.session is not None:
         columns["session"] = trace.session
     if trace.prepared is not None:
@@ -119,10 +130,15 @@ def columns_of(trace: Trace, play: Play, edges: Edges) -> dict[str, Any]:
     if trace.calls is not None and not play.timestamps:
         columns["earliest"] = trace.calls.earliest
     columns["pending"] = np.bincount(edges.after, minlength=size)
-    opened = np.zeros(size) if play.clients > 0 else trace.arrival - trace.arrival[0]
+    opened = np.zeros(size) if play.clients > 0 else trace.arrival - start
     columns["asked"] = np.where(columns["pending"] > 0, NEVER, opened)
     columns["arrival"] = columns["asked"] + columns["prepared"]
     return columns
+
+
+def coins(play: Play) -> np.random.Generator:
+    """Return where the requests' coins come from, in order of the trace."""
+    return np.random.default_rng([play.seed, 1])
 
 
 def requests_of(columns: dict[str, Any], size: int, *, compiled: bool) -> Any:
@@ -174,8 +190,10 @@ def world_of(
     hashes, starts = _hashes(trace, caching=prefix_caching)
     known = int(hashes.max(initial=-1)) + 1
     ends = np.tile(empty_lists(known + 2), (count, 1))
-    columns = columns_of(trace, play, edges)
+    columns = columns_of(trace, play, edges, coins(play), float(trace.arrival[0]))
+    groups = groups_of(trace, serving)
     columns["priority"] = priorities(serving, trace)
+    columns["group"] = members(groups, trace, columns["priority"])
     return World(
         lanes=lanes_at_rest(count, compiled=compiled),
         requests=requests_of(columns, size, compiled=compiled),
@@ -185,7 +203,8 @@ def world_of(
         ready=np.zeros((count, sequences), np.int64),
         growing=np.zeros((count, reaches, 3), np.int64),
         visible=np.zeros((count, reaches)),
-        gaps=np.zeros(BUCKETS, np.int64),
+        gaps=np.zeros((len(groups), BUCKETS), np.int64),
+        members=np.zeros((count, len(groups)), np.int64),
         loads=np.zeros(count, np.int64),
         released=np.zeros(size if again else 1, np.int64),
         due=np.zeros(size if again else 1),

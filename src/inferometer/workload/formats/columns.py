@@ -130,8 +130,12 @@ class Columns:
         self.blocks.append(len(hashes))
 
 
-def trace_of(columns: Columns) -> Read:
+def trace_of(columns: Columns, *, absolute: bool = False) -> Read:
     """Return the requests in order of arrival, the first at 0 s.
+
+    Args:
+        columns: The requests.
+        absolute: Whether arrivals stay as they are: this is part of a longer trace.
 
     Raises:
         WorkloadError: no arrival times, no usable request, or prefixes that contradict lengths.
@@ -149,8 +153,9 @@ def trace_of(columns: Columns) -> Read:
         raise WorkloadError(f"{path}:{line}: the arrival time is not finite")
     kept = np.flatnonzero(usable)
     order = kept[np.argsort(arrival[kept], kind="stable")]
+    origin = 0.0 if absolute else arrival[order[0]]
     trace = Trace(
-        arrival=arrival[order] - arrival[order[0]],
+        arrival=arrival[order] - origin,
         input_tokens=inputs[order],
         output_tokens=outputs[order],
         session=_column(columns, "session", columns.session)[order] if columns.session else None,

@@ -1,5 +1,6 @@
 """Inferometer's own columns as Parquet, through DuckDB, which brings no further dependency."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import duckdb
 import numpy as np
 
 from inferometer.errors import WorkloadError
-from inferometer.workload.formats.columns import Columns
+from inferometer.workload.formats.columns import Columns, trace_of
 from inferometer.workload.formats.lines import regular_file
+from inferometer.workload.trace import Trace
 
 _WHOLE = {f"{sign}{kind}" for sign in ("", "U") for kind in ("TINYINT", "SMALLINT", "INTEGER")}
 _WHOLE |= {"BIGINT"}
@@ -37,23 +39,58 @@ def read_parquet(path: Path) -> Columns:
     """
     regular_file(path)
     with duckdb.connect() as database:
-        try:
-            file = database.read_parquet(str(path))
-            kinds = {name: str(kind) for name, kind in zip(file.columns, file.types, strict=True)}
-            _check(path, kinds)
-            found = [name for name in _KINDS if name in kinds and name != "hash_ids"]
-            table = file.project(", ".join(found)).fetchnumpy()
-            blocks, hashes = (
-                (
-                    file.project("len(hash_ids) AS blocks").fetchnumpy()["blocks"],
-                    file.project("unnest(hash_ids) AS hash").fetchnumpy()["hash"],
-                )
-                if "hash_ids" in kinds
-                else (np.ma.masked_all(0, np.int64), np.empty(0, np.int64))
+        return _rows(path, database, "true")
+
+
+def parquet_parts(path: Path, rows: int) -> Iterator[Trace]:
+    """Yield the requests of a Parquet file, some at a time, in the order of the file.
+
+    Args:
+        path: The file, in Inferometer's own columns, sorted by arrival.
+        rows: Rows of one part.
+
+    Raises:
+        WorkloadError: as `read_parquet`.
+    """
+    regular_file(path)
+    with duckdb.connect() as database:
+        size = _size(path, database)
+        for start in range(0, size, rows):
+            part = f"file_row_number BETWEEN {start} AND {start + rows - 1}"
+            yield trace_of(_rows(path, database, part, start), absolute=True).trace
+
+
+def _size(path: Path, database: duckdb.DuckDBPyConnection) -> int:
+    try:
+        counted = database.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchall()
+    except duckdb.Error as error:
+        raise WorkloadError(f"{path}: not readable as Parquet: {_printable(error)}") from error
+    size = int(counted[0][0])
+    if size == 0:
+        raise WorkloadError(f"{path}: no usable requests; give another file")
+    return size
+
+
+def _rows(path: Path, database: duckdb.DuckDBPyConnection, where: str, start: int = 0) -> Columns:
+    """Return the rows of a file for which `where` holds; the first of them is row `start`."""
+    try:
+        file = database.read_parquet(str(path), file_row_number=True)
+        kinds = {name: str(kind) for name, kind in zip(file.columns, file.types, strict=True)}
+        _check(path, kinds)
+        part = file.filter(where)
+        found = [name for name in _KINDS if name in kinds and name != "hash_ids"]
+        table = part.project(", ".join(found)).fetchnumpy()
+        blocks, hashes = (
+            (
+                part.project("len(hash_ids) AS blocks").fetchnumpy()["blocks"],
+                part.project("unnest(hash_ids) AS hash").fetchnumpy()["hash"],
             )
-        except duckdb.Error as error:
-            raise WorkloadError(f"{path}: not readable as Parquet: {_printable(error)}") from error
-    return _columns(path, table, blocks, hashes)
+            if "hash_ids" in kinds
+            else (np.ma.masked_all(0, np.int64), np.empty(0, np.int64))
+        )
+    except duckdb.Error as error:
+        raise WorkloadError(f"{path}: not readable as Parquet: {_printable(error)}") from error
+    return _columns(path, table, blocks, hashes, start)
 
 
 def _printable(error: Exception) -> str:
@@ -71,12 +108,12 @@ def _check(path: Path, kinds: dict[str, str]) -> None:
             raise WorkloadError(f"{path}: column {name!r} is {kinds[name]}; wanted: {wanted}")
 
 
-def _columns(path: Path, table: dict[str, Any], blocks: Any, hashes: Any) -> Columns:
+def _columns(path: Path, table: dict[str, Any], blocks: Any, hashes: Any, start: int) -> Columns:
     columns = Columns(path=path)
     columns.arrival.frombytes(_full(path, table, "arrival_s", np.float64).tobytes())
     columns.inputs.frombytes(_full(path, table, "input_tokens", np.int64).tobytes())
     columns.outputs.frombytes(_full(path, table, "output_tokens", np.int64).tobytes())
-    columns.lines.extend(range(1, len(columns.inputs) + 1))
+    columns.lines.extend(range(start + 1, start + len(columns.inputs) + 1))
     if _given(table, "session"):
         columns.session.frombytes(_full(path, table, "session", np.int64).tobytes())
     if _given(table, "tenant"):
