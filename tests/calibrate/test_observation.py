@@ -103,3 +103,12 @@ def test_quantiles_of_an_open_run_are_in_order(seen: Seen) -> None:
     found = forecast(group)
     assert found["ttft_p50"] <= found["ttft_p99"]
     assert np.isfinite(found["ttft_mean"]).all()
+
+
+def test_inferencex_gives_tensorrt_llm_room_for_one_prompt_a_step(seen: Seen) -> None:
+    def budget(engine: str, source: str) -> int:
+        one = seen(row(source=source, engine=engine, clients="64"))
+        return one.subject.deployment.settings.max_batched_tokens
+
+    assert 1024 + 64 < budget("trtllm", "aic-silicon/inferencex") < 2 * 1024
+    assert budget("trtllm", "lab") == budget("vllm", "aic-silicon/inferencex") == 8192

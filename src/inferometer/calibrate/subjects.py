@@ -1,5 +1,7 @@
 """What a row measured: its deployment, with engine defaults where it says nothing."""
 
+import numpy as np
+
 from inferometer.calibrate.layouts import stated_workers
 from inferometer.calibrate.measurement import Row
 from inferometer.calibrate.resolution import accelerator, engine, latent, lineage, precision
@@ -48,7 +50,7 @@ def deployment(
         sequences: Sequences that every data-parallel rank must admit.
     """
     chip, runs = accelerator(row), engine(row)
-    tokens = number(row.cells.get("max_num_batched_tokens", "")) or runs.max_batched_tokens
+    tokens = _budget(row) or runs.max_batched_tokens
     return Deployment(
         model=model,
         accelerator=chip,
@@ -65,3 +67,20 @@ def deployment(
         replicas=replicas,
         speculation=speculation(row, model),
     )
+
+
+def _budget(row: Row) -> float:
+    """Return the token budget of a step that a row states or implies, 0 if it does neither.
+
+    InferenceX starts TensorRT-LLM with room for one prompt beside one token of each client, rounded
+    to 64: prompts are never prefilled together, however many wait. Not so for gpt-oss.
+    """
+    stated = number(row.cells.get("max_num_batched_tokens", ""))
+    if stated:
+        return stated
+    recipe = "inferencex" in row.source and lineage(row) == "trtllm"
+    if not recipe or "gpt-oss" in row.model:
+        return 0.0
+    prompt = number(row.cells.get("isl", "")) or 0.0
+    clients = number(row.cells.get("concurrency_or_rate", "")) or 0.0
+    return float(np.ceil((prompt + clients) / 64 + 1) * 64) if prompt else 0.0
