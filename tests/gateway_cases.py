@@ -59,8 +59,8 @@ class Rows:
     begun: list[Attempt] = field(default_factory=list)
     rows: list[Attempt] = field(default_factory=list)
 
-    def begin(self, row: Attempt) -> None:
-        self.begun.append(row)
+    def begin(self, request: str, attempt: int, row: Callable[[], Attempt]) -> None:
+        self.begun.append(row())
 
     def append(self, row: Attempt) -> None:
         self.rows.append(row)

@@ -233,7 +233,7 @@ def test_a_short_write_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(LedgerError, match="disk full"):
             segment.write(frame(b"A", attempt(2)))
     segment.write(frame(b"A", attempt(3)))
-    assert [one.row.request for one in segment.unshipped()[0]] == ["req-00000001", "req-00000003"]
+    assert [one.row.request for one in segment.unshipped(segment.size)[0]] == ["req-00000001", "req-00000003"]
 
 
 WRITER = """

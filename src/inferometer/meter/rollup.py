@@ -6,6 +6,7 @@ deltas, which a store adds in the transaction that records the rows. Deltas come
 that two writers take the rows' locks in one order.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from operator import add, itemgetter
 from typing import Any
@@ -36,22 +37,23 @@ Delta = tuple[int | str, ...]
 
 _index = Attempt._fields.index
 _dimensions = itemgetter(*map(_index, DIMENSIONS))
-_STARTED, _ENDED = _index("started_ns"), _index("ended_ns")
-_OUTCOME, _BASIS = _index("outcome"), _index("basis")
+_used = itemgetter(
+    *range(FIRST_TOKEN, FIRST_TOKEN + len(CLASSES)), *range(FIRST_NANO, FIRST_NANO + len(CLASSES))
+)
+_ended = itemgetter(*map(_index, ("started_ns", "ended_ns", "outcome", "basis")))
+_STARTED, _TENANT, _KEY, _RUN = map(_index, ("started_ns", "tenant", "key", "run"))
 _TOKENS = slice(FIRST_TOKEN, FIRST_TOKEN + len(CLASSES))
 _NANOS = slice(FIRST_NANO, FIRST_NANO + len(CLASSES))
+_INPUTS = CLASSES.index("output")
+"""Classes before this one are input."""
 
 
 def rollups(rows: Iterable[Attempt]) -> list[Delta]:
     """Return deltas of the rollup table, sorted: `KEY` then `MEASURES`."""
-    groups: dict[tuple[int | str, ...], list[Attempt]] = {}
+    groups: defaultdict[tuple[int | str, ...], list[Attempt]] = defaultdict(list)
     shortest = GRAINS[0] * NS
     for row in rows:
-        key = (row.started_ns // shortest, *_dimensions(row))
-        if key in groups:
-            groups[key].append(row)
-        else:
-            groups[key] = [row]
+        groups[row[_STARTED] // shortest, *_dimensions(row)].append(row)
     sums: dict[tuple[int | str, ...], list[int]] = {}
     for (minute, *dimensions), group in groups.items():
         measures, second = _measures(group), int(minute) * GRAINS[0]
@@ -63,20 +65,19 @@ def rollups(rows: Iterable[Attempt]) -> list[Delta]:
 
 
 def _measures(group: Sequence[Attempt]) -> list[int]:
-    """Return the sums over some rows, column by column: several times faster than row by row."""
-    columns: list[Any] = list(zip(*group, strict=True))
-    unpriced = columns[FIRST_NANO].count(None)
-    amounts = columns[_NANOS]
+    """Return the sums over some rows, column by column: a fraction of the time of row by row."""
+    started, ended, outcomes, bases = zip(*map(_ended, group), strict=True)
+    columns: list[Any] = list(zip(*map(_used, group), strict=True))
+    unpriced = columns[len(CLASSES)].count(None)
     if unpriced:
-        amounts = [[amount or 0 for amount in column] for column in amounts]
+        columns = [[value or 0 for value in column] for column in columns]
     return [
         len(group),
-        len(group) - columns[_OUTCOME].count("ok"),
+        len(group) - outcomes.count("ok"),
         unpriced,
-        len(group) - columns[_BASIS].count("reported"),
-        sum(columns[_ENDED]) - sum(columns[_STARTED]),
-        *map(sum, columns[_TOKENS]),
-        *map(sum, amounts),
+        len(group) - bases.count("reported"),
+        sum(ended) - sum(started),
+        *map(sum, columns),
     ]
 
 
@@ -85,21 +86,15 @@ def spend(rows: Iterable[Attempt]) -> list[Delta]:
 
     A row without a key or run counts under "", so that each dimension adds up to all rows.
     """
-    sums: dict[tuple[int | str, ...], list[int]] = {}
+    sums: dict[tuple[int, str, str, str], tuple[int, ...]] = {}
     day_ns = GRAINS[2] * NS
     for row in rows:
-        nano = row.nanos
-        start = row.started_ns // day_ns * GRAINS[2]
-        output = row.output + row.reasoning
-        inputs = row.uncached_input + row.cache_read + row.cache_write_5m + row.cache_write_1h
-        for name, value in (("key", row.key), ("run", row.run)):
-            key = (start, name, value, row.tenant)
-            total = sums.get(key)
-            if total is None:
-                total = sums[key] = [0] * len(SPEND_MEASURES)
-            total[0] += 1
-            total[1] += nano is None
-            total[2] += inputs
-            total[3] += output
-            total[4] += nano or 0
+        start, tenant = row[_STARTED] // day_ns * GRAINS[2], row[_TENANT]
+        tokens, nanos = row[_TOKENS], row[_NANOS]
+        unpriced = nanos[0] is None
+        nano = 0 if unpriced else sum(nanos)
+        used = (1, unpriced, sum(tokens[:_INPUTS]), sum(tokens[_INPUTS:]), nano)
+        for key in ((start, "key", row[_KEY], tenant), (start, "run", row[_RUN], tenant)):
+            before = sums.get(key)
+            sums[key] = used if before is None else tuple(map(add, before, used))
     return [(*key, *sums[key]) for key in sorted(sums)]

@@ -55,12 +55,13 @@ class Segment:
             self.synced = size
         return size
 
-    def unshipped(self) -> tuple[list[Frame], str]:
-        """Return whole frames after `shipped`, some megabytes at most, and what damage ended them.
+    def unshipped(self, end: int) -> tuple[list[Frame], str]:
+        """Return whole frames from `shipped` to `end`, some megabytes at most, and what ended them.
 
-        A torn tail is no damage: it is a write that never returned.
+        The text names damage and is empty without. A torn tail is none: it is a write that never
+        returned.
         """
-        data = os.pread(self._file, min(_READ, self.size - self.shipped), self.shipped)
+        data = os.pread(self._file, min(_READ, end - self.shipped), self.shipped)
         found: list[Frame] = []
         try:
             found.extend(frames(data, self.shipped))

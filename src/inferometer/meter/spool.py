@@ -30,6 +30,9 @@ RETRY_S = 1.0
 see: one beat of a dashboard, a tenth of a second of reading, one health probe."""
 HELD_ROWS = 10_000
 """Rows kept in memory while the disk is full; beyond that `append` refuses."""
+RECENT_ROWS = 20_000
+"""Rows kept in memory beside the file until they are shipped, so that nobody reads them back in the
+usual case: about 30 MB, reached only while the ledger lags. Our own choice."""
 log = logging.getLogger(__name__)
 
 
@@ -55,6 +58,7 @@ class Spool:
         self._current = self._next_segment()
         self._open: dict[tuple[str, int], bytes] = {}
         self._held: deque[Attempt] = deque()
+        self._recent: list[Attempt] | None = []
         self._waiting: deque[tuple[Segment, int, Callable[[], None]]] = deque()
         self._thread = threading.Thread(target=self._run, name="ledger-spool", daemon=True)
         self._thread.start()
@@ -94,9 +98,17 @@ class Spool:
                     raise
                 self.outage = str(error)
                 self._held.extend(rows)
+            else:
+                self._remember(rows)
             if self._open:
                 for row in rows:
                     self._open.pop((row.request, row.attempt), None)
+
+    def _remember(self, rows: Sequence[Attempt]) -> None:
+        if self._recent is None or len(self._recent) + len(rows) > RECENT_ROWS:
+            self._recent = None
+        else:
+            self._recent += rows
 
     def when_durable(self, done: Callable[[], None]) -> None:
         """Call `done` from the writer thread once all that was appended so far is durable."""
@@ -155,7 +167,7 @@ class Spool:
         while self._full:
             deque(self._ship_segment(self._full[0]), maxlen=0)
             self._full.popleft().remove()
-        deque(self._ship_segment(self._current), maxlen=0)
+        self._ship_current()
         self._ship_held()
         shipped = self._current.shipped == self._current.size
         if self._current.size >= (SMALL_BYTES if shipped else SEGMENT_BYTES):
@@ -177,13 +189,13 @@ class Spool:
         while self._orphans:
             self._orphans.popleft().remove()
 
-    def _ship_segment(self, segment: Segment) -> Iterator[Frame]:
-        """Deliver a segment's rows; return its frames as they are shipped.
+    def _ship_segment(self, segment: Segment, end: int | None = None) -> Iterator[Frame]:
+        """Deliver a segment's rows, up to `end` if given; return its frames as they are shipped.
 
         A damaged rest is kept in a file of its own for a person to look at.
         """
         while True:
-            found, damage = segment.unshipped()
+            found, damage = segment.unshipped(segment.size if end is None else end)
             self._deliver([one.row for one in found if one.kind == b"A"])
             yield from found
             if damage:
@@ -192,6 +204,20 @@ class Spool:
             if damage or not found:
                 return
             segment.shipped = found[-1].end
+
+    def _ship_current(self) -> None:
+        """Deliver what was written since the last time, from memory or, if it was much, the file."""
+        with self._lock:
+            recent, self._recent, end = self._recent, [], self._current.size
+        try:
+            if recent is None:
+                deque(self._ship_segment(self._current, end), maxlen=0)
+            else:
+                self._deliver(recent)
+        except LedgerError:
+            self._recent = None
+            raise
+        self._current.shipped = end
 
     def _ship_held(self) -> None:
         with self._lock:
@@ -227,6 +253,7 @@ class Spool:
         """Start a new segment, which also holds what is still open."""
         with self._lock:
             before, self._current = self._current, self._next_segment()
+            self._recent = []  # what it held is in the segment before, which is read
             for data in self._open.values():
                 self._current.write(data)
         before.sync()

@@ -30,8 +30,8 @@ Tokens = tuple[int, int, int, int, int, int]
 class Journal(Protocol):
     """Where rows go: `spool.Spool`, or a list in tests."""
 
-    def begin(self, row: Attempt) -> None:
-        """Note an attempt that is about to be sent."""
+    def begin(self, request: str, attempt: int, row: Callable[[], Attempt]) -> None:
+        """Take note of an attempt that is about to be sent; `row` makes its row as of then."""
         ...
 
     def append(self, row: Attempt) -> None:
@@ -123,13 +123,6 @@ class Core:
         upstream = server.pool.upstream
         outputs = call.max_output or self.settings.reserve_output_tokens
         return self.prices.bound(upstream.provider, upstream.models[call.model], call.size, outputs)
-
-    def begin(self, row: Attempt) -> None:
-        """Note an attempt; without a note a crash would leave it out, so a failure is counted."""
-        try:
-            self.ledger.begin(row)
-        except LedgerError:
-            self.measures.ledger_error()
 
     def book(self, ticket: Ticket, sent: Sent, account: Account, outcome: Outcome) -> None:
         """Record an attempt, priced, and remember what it used."""

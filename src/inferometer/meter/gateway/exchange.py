@@ -6,6 +6,7 @@ row is written for every attempt that was sent, before the caller is told the en
 what was taken is settled with it.
 """
 
+from functools import partial
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING
 
@@ -95,7 +96,8 @@ class Exchange:
         settings = self.core.settings
         self.sent = Sent.to(self.ticket, server, self.attempts, time_ns(), now - self.queued_at)
         self.deadline = now + settings.first_byte_timeout
-        self.core.begin(self.sent.row(self.ticket))
+        row = partial(self.sent.row, self.ticket)
+        self.core.ledger.begin(self.ticket.request_id, self.attempts, row)
         kept = server.pool.take()
         if kept is None:
             self.core.spawn(self._connect(server))

@@ -64,7 +64,12 @@ def run(config: Config, path: Path, started: Callable[[int, int], None]) -> None
     measures = Measures()
     core = Core(
         world=world,
-        ledger=SpoolJournal(spool, settings.durability == "strict"),
+        ledger=SpoolJournal(
+            spool,
+            settings.durability == "strict",
+            settings.window_ms / 1000,
+            measures.ledger_error,
+        ),
         prices=TablePricing(table),
         budgets=Budgets(
             compiled(config.budget),

@@ -31,6 +31,9 @@ a second, and rows wait in the spool meanwhile."""
 _PAGES = 16_384
 """Pages of the log between checkpoints, 64 MiB: fewer, longer writes. Our own choice."""
 _MARKS = {name: f"VALUES ({', '.join('?' * sum(map(len, SUMS[name])))})" for name in SUMS}
+_AT_ONCE = 50
+"""Rows of one statement: half the time of one by one, and the interpreter is let go of more rarely."""
+_SEVERAL = f"VALUES {', '.join(['(?, ?, ?, ?)'] * _AT_ONCE)}"
 _STORED = ("request", "attempt", "started_ns")
 _CHOSEN = ", ".join(
     name if name in _STORED else f"json_extract(row, '$[{position}]') AS {name}"
@@ -102,9 +105,14 @@ class SqliteLedger:
     def _record(self, table: str, rows: Sequence[Attempt]) -> Sequence[Attempt]:
         """Insert rows into a month's table; return those that were not there."""
         statement = f"INSERT INTO {table} VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        several = statement.replace("VALUES (?, ?, ?, ?)", _SEVERAL)
         database, before = self._database, self._database.total_changes
         database.execute("SAVEPOINT batch")
-        database.executemany(statement, map(_stored, rows))
+        rest = len(rows) - len(rows) % _AT_ONCE
+        for first in range(0, rest, _AT_ONCE):
+            chunk = map(_stored, rows[first : first + _AT_ONCE])
+            database.execute(several, [value for stored in chunk for value in stored])
+        database.executemany(statement, map(_stored, rows[rest:]))
         if database.total_changes - before == len(rows):
             database.execute("RELEASE batch")
             return rows
