@@ -10,6 +10,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -20,8 +21,8 @@ from inferometer.errors import LedgerError
 from inferometer.meter.frames import frame, frames
 from inferometer.meter.record import Attempt
 from inferometer.meter.segment import Segment
-from inferometer.meter.spool import HELD_ROWS, SEGMENT_BYTES, Spool
-from inferometer.meter.store.sqlite import SqliteLedger
+from inferometer.meter.spool import HELD_ROWS, RECENT_ROWS, SEGMENT_BYTES, Spool
+from inferometer.meter.store.sqlite import SqliteLedger, connect
 
 Open = Callable[[Path], SqliteLedger]
 
@@ -79,6 +80,17 @@ def test_an_outage_neither_blocks_nor_loses(tmp_path: Path) -> None:
     eventually(lambda: not spool.outage)
     spool.close()
     assert spool.backlog == 0
+
+
+def test_more_rows_than_memory_keeps_are_read_from_the_file(tmp_path: Path) -> None:
+    ledger = Away()
+    spool = Spool(tmp_path, ledger, window_s=30)
+    rows = [attempt(number) for number in range(RECENT_ROWS + 2)]
+    spool.extend(rows[:-1])
+    spool.append(rows[-1])
+    spool.close()
+    assert list(ledger.rows.values()) == rows
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_outage_over_a_restart(tmp_path: Path) -> None:
@@ -233,7 +245,10 @@ def test_a_short_write_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(LedgerError, match="disk full"):
             segment.write(frame(b"A", attempt(2)))
     segment.write(frame(b"A", attempt(3)))
-    assert [one.row.request for one in segment.unshipped(segment.size)[0]] == ["req-00000001", "req-00000003"]
+    assert [one.row.request for one in segment.unshipped(segment.size)[0]] == [
+        "req-00000001",
+        "req-00000003",
+    ]
 
 
 WRITER = """
@@ -269,15 +284,26 @@ def kill_in_the_middle(folder: Path, start: int, pause: float) -> int:
 
 @pytest.mark.parametrize("rounds", [3, pytest.param(200, marks=pytest.mark.soak)])
 def test_kill_9_loses_and_doubles_nothing(opened: Open, tmp_path: Path, rounds: int) -> None:
-    start = 0
+    """Each round is checked by its own rows; all of them, with the sums, at the end."""
+    ledger, start = tmp_path / "ledger.db", 0
     for number in range(rounds):
         last = kill_in_the_middle(tmp_path, start, 0.02 + number % 7 * 0.013)
-        Spool(tmp_path / "spool", opened(tmp_path / "ledger.db")).close()
-        rows = [row for row in stored(tmp_path / "ledger.db") if row.outcome == "ok"]
+        Spool(tmp_path / "spool", opened(ledger)).close()
         expected = {attempt(n).request for n in range(start, last + 1)}
-        found = [row.request for row in rows]
-        assert len(found) == len(set(found))
-        assert expected <= set(found)
-        assert sums(tmp_path / "ledger.db")["attempts"] == len(stored(tmp_path / "ledger.db"))
+        assert expected <= set(ended_since(ledger, attempt(start).request))
         start = last + 1000
+    found = ended_since(ledger, "")
+    assert len(found) == len(set(found))
+    with closing(connect(ledger, read_only=True)) as database:
+        (count,) = database.execute("SELECT count(*) FROM attempt").fetchone()
+    assert sums(ledger)["attempts"] == count
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+def ended_since(path: Path, request: str) -> list[str]:
+    """Ids of the attempts that ended, from an id on; ids here are in the order of time."""
+    with closing(connect(path, read_only=True)) as database:
+        found = database.execute(
+            "SELECT request FROM attempt WHERE request >= ? AND outcome = 'ok'", (request,)
+        )
+        return [request for (request,) in found]

@@ -119,17 +119,20 @@ class Attempt(NamedTuple):
     @property
     def tokens(self) -> tuple[int, ...]:
         """Token counts in the order of `CLASSES`."""
-        return cast("tuple[int, ...]", self[FIRST_TOKEN : FIRST_TOKEN + len(CLASSES)])
+        return cast("tuple[int, ...]", self[TOKENS])
 
     @property
     def nanos(self) -> int | None:
         """The whole amount in nano-dollars; None if unpriced."""
-        amounts = self[FIRST_NANO : FIRST_NANO + len(CLASSES)]
+        amounts = self[NANOS]
         return None if amounts[0] is None else sum(cast("tuple[int, ...]", amounts))
 
 
 FIRST_TOKEN = Attempt._fields.index("uncached_input")
 FIRST_NANO = Attempt._fields.index("nano_uncached_input")
+TOKENS = slice(FIRST_TOKEN, FIRST_TOKEN + len(CLASSES))
+NANOS = slice(FIRST_NANO, FIRST_NANO + len(CLASSES))
+"""Places of token counts and amounts in a row, in the order of `CLASSES`."""
 _NAMES = tuple(name for name, kind in Attempt.__annotations__.items() if kind is str)
 _COUNTS = ("status", "queued_ns", "started_ns", *CLASSES)
 _OPTIONAL = ("ttft_ns", "prefill_ns", "decode_ns")
@@ -176,7 +179,7 @@ def check(row: Attempt) -> None:
 
 
 def _check_amounts(row: Attempt, where: str) -> None:
-    amounts = row[FIRST_NANO : FIRST_NANO + len(CLASSES)]
+    amounts = row[NANOS]
     if all(amount is None for amount in amounts):
         return
     for name, amount in zip(CLASSES, amounts, strict=True):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from operator import add, itemgetter
 from typing import Any
 
-from inferometer.meter.record import CLASSES, FIRST_NANO, FIRST_TOKEN, Attempt
+from inferometer.meter.record import CLASSES, FIRST_NANO, FIRST_TOKEN, NANOS, TOKENS, Attempt
 
 NS = 1_000_000_000
 GRAINS = (60, 3600, 86400)
@@ -42,8 +42,6 @@ _used = itemgetter(
 )
 _ended = itemgetter(*map(_index, ("started_ns", "ended_ns", "outcome", "basis")))
 _STARTED, _TENANT, _KEY, _RUN = map(_index, ("started_ns", "tenant", "key", "run"))
-_TOKENS = slice(FIRST_TOKEN, FIRST_TOKEN + len(CLASSES))
-_NANOS = slice(FIRST_NANO, FIRST_NANO + len(CLASSES))
 _INPUTS = CLASSES.index("output")
 """Classes before this one are input."""
 
@@ -90,7 +88,7 @@ def spend(rows: Iterable[Attempt]) -> list[Delta]:
     day_ns = GRAINS[2] * NS
     for row in rows:
         start, tenant = row[_STARTED] // day_ns * GRAINS[2], row[_TENANT]
-        tokens, nanos = row[_TOKENS], row[_NANOS]
+        tokens, nanos = row[TOKENS], row[NANOS]
         unpriced = nanos[0] is None
         nano = 0 if unpriced else sum(nanos)
         used = (1, unpriced, sum(tokens[:_INPUTS]), sum(tokens[_INPUTS:]), nano)

@@ -127,12 +127,12 @@ class Spool:
         self._closing = True
         self._wake.set()
         self._thread.join()
-        for segment in (*self._orphans, *self._full):
-            segment.close()
-        if self._current.shipped == self._current.size and not self._open:
-            self._current.remove()
-        else:
-            self._current.close()
+        for segment in (*self._orphans, *self._full, self._current):
+            open_here = segment in self._orphans or (segment is self._current and self._open)
+            if segment.shipped == segment.size and not open_here:
+                segment.remove()
+            else:
+                segment.close()
 
     def _run(self) -> None:
         retry_at = 0.0
@@ -206,7 +206,7 @@ class Spool:
             segment.shipped = found[-1].end
 
     def _ship_current(self) -> None:
-        """Deliver what was written since the last time, from memory or, if it was much, the file."""
+        """Deliver what is new, from memory or, if that had no room for it, from the file."""
         with self._lock:
             recent, self._recent, end = self._recent, [], self._current.size
         try:

@@ -6,7 +6,7 @@ Everything is read once, when the answer is whole; what is missing is estimated 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -44,8 +44,7 @@ _DECODE = msgspec.json.Decoder(_Report).decode
 _NOTHING = _Report()
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """What an answer used.
 
     Attributes:
@@ -93,8 +92,7 @@ def _cut_short(found: Usage, events: int) -> Usage:
     """Return a cumulative report, raised to the events that were seen if it is older than they."""
     meters = found.meters
     output = max(meters.output, events - meters.reasoning)
-    counts = {name: getattr(meters, name) for name in meters.__dataclass_fields__}
-    return Usage(usage.Meters(**{**counts, "output": output}), "cumulative")
+    return Usage(meters._replace(output=output), "cumulative")
 
 
 def _report(text: bytes) -> _Report:

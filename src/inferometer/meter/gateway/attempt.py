@@ -180,9 +180,7 @@ class Sent:
                 *(upstream.provider, upstream.name, call.route.name, "", call.stream),
                 *(outcome, self.status, round(self.queued * _NS), self._ttft_ns()),
                 *(account.prefill_ns, account.decode_ns, account.usage.source),
-                *(meters.uncached_input, meters.cache_read),
-                *(meters.cache_write_5m, meters.cache_write_1h),
-                *(meters.output, meters.reasoning),
+                *meters,
                 *_UNPRICED,
             )
         )

@@ -6,7 +6,7 @@ Back come all but those that belong to one connection or tell where the answer c
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from inferometer.meter.gateway.keys import Identity
 
@@ -43,8 +43,7 @@ _ID = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
 _ATTRIBUTION = (b"x-inferometer-feature", b"x-inferometer-session", b"x-inferometer-run")
 
 
-@dataclass(frozen=True, slots=True)
-class Attribution:
+class Attribution(NamedTuple):
     """What a request is for, as far as its key may say so."""
 
     feature: str = ""

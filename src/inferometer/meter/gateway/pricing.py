@@ -1,5 +1,6 @@
 """Prices as the gateway asks for them: of a row that ended, and the most a request may cost."""
 
+import functools
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from inferometer.meter.record import CLASSES, FIRST_NANO, Attempt
 
 PICO_PER_NANO = 1000
 _PRICE = Attempt._fields.index("price")
+_OUTPUT = CLASSES.index("output")
 _AFTER = FIRST_NANO + len(CLASSES)
 
 
@@ -44,14 +46,20 @@ class TablePricing:
         row = self.table.find(provider, model, time.time_ns(), input_tokens=inputs)
         if row is None:
             return None
-        most_in, most_out = _dearest(row.picos[:4]), _dearest(row.picos[4:])
+        most_in, most_out = _dearest(row.picos)
         if most_in is None or most_out is None:
             return None
         return (inputs * most_in + outputs * most_out) // PICO_PER_NANO + 1
 
 
-def _dearest(picos: Iterable[int | None]) -> int | None:
-    return max((pico for pico in picos if pico is not None), default=None)
+@functools.lru_cache(maxsize=4096)
+def _dearest(picos: tuple[int | None, ...]) -> tuple[int | None, int | None]:
+    """Return the dearest class of input and of output."""
+    inputs, outputs = picos[:_OUTPUT], picos[_OUTPUT:]
+    return (
+        max((pico for pico in inputs if pico is not None), default=None),
+        max((pico for pico in outputs if pico is not None), default=None),
+    )
 
 
 def table_of(overrides: Path | None) -> PriceTable:

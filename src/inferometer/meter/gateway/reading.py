@@ -7,7 +7,7 @@ a caller gives a key twice. A field that steers the engine behind the operator's
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -73,8 +73,7 @@ class RefusedError(Exception):
         self.field = field
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request as read.
 
     Attributes:

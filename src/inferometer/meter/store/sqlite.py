@@ -32,7 +32,7 @@ _PAGES = 16_384
 """Pages of the log between checkpoints, 64 MiB: fewer, longer writes. Our own choice."""
 _MARKS = {name: f"VALUES ({', '.join('?' * sum(map(len, SUMS[name])))})" for name in SUMS}
 _AT_ONCE = 50
-"""Rows of one statement: half the time of one by one, and the interpreter is let go of more rarely."""
+"""Rows of one statement: half the time of one by one, and fewer hand-overs of the lock."""
 _SEVERAL = f"VALUES {', '.join(['(?, ?, ?, ?)'] * _AT_ONCE)}"
 _STORED = ("request", "attempt", "started_ns")
 _CHOSEN = ", ".join(
