@@ -9,42 +9,21 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
-from meter_cases import attempt, attempts, stored, sums
+from meter_cases import Away, attempt, attempts, stored, sums
 
 from inferometer.errors import LedgerError
 from inferometer.meter.frames import frame, frames
-from inferometer.meter.record import Attempt
 from inferometer.meter.segment import Segment
 from inferometer.meter.spool import HELD_ROWS, RECENT_ROWS, SEGMENT_BYTES, Spool
 from inferometer.meter.store.sqlite import SqliteLedger, connect
 
 Open = Callable[[Path], SqliteLedger]
-
-
-class Away:
-    """A ledger that can be taken away and brought back; keeps each row once."""
-
-    def __init__(self) -> None:
-        self.rows: dict[tuple[str, int], Attempt] = {}
-        self.away = False
-
-    def append(self, rows: Sequence[Attempt]) -> int:
-        if self.away:
-            raise LedgerError("database is away")
-        if any(row.output < 0 for row in rows):
-            raise LedgerError("a row is refused")
-        fresh = {(row.request, row.attempt): row for row in rows}
-        self.rows = fresh | self.rows
-        return len(fresh)
-
-    def close(self) -> None:
-        pass
 
 
 def eventually(condition: object, seconds: float = 10.0) -> None:

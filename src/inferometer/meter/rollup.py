@@ -7,11 +7,11 @@ that two writers take the rows' locks in one order.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import add, itemgetter
 from typing import Any
 
-from inferometer.meter.record import CLASSES, FIRST_NANO, FIRST_TOKEN, NANOS, TOKENS, Attempt
+from inferometer.meter.record import CLASSES, FIRST_NANO, FIRST_TOKEN, Attempt
 
 NS = 1_000_000_000
 GRAINS = (60, 3600, 86400)
@@ -36,12 +36,11 @@ SPEND_MEASURES = ("attempts", "unpriced", "input_tokens", "output_tokens", "nano
 Delta = tuple[int | str, ...]
 
 _index = Attempt._fields.index
-_dimensions = itemgetter(*map(_index, DIMENSIONS))
+_dimensions: Callable[[Attempt], tuple[str, ...]] = itemgetter(*map(_index, DIMENSIONS))
 _used = itemgetter(
     *range(FIRST_TOKEN, FIRST_TOKEN + len(CLASSES)), *range(FIRST_NANO, FIRST_NANO + len(CLASSES))
 )
 _ended = itemgetter(*map(_index, ("started_ns", "ended_ns", "outcome", "basis")))
-_STARTED, _TENANT, _KEY, _RUN = map(_index, ("started_ns", "tenant", "key", "run"))
 _INPUTS = CLASSES.index("output")
 """Classes before this one are input."""
 
@@ -51,7 +50,7 @@ def rollups(rows: Iterable[Attempt]) -> list[Delta]:
     groups: defaultdict[tuple[int | str, ...], list[Attempt]] = defaultdict(list)
     shortest = GRAINS[0] * NS
     for row in rows:
-        groups[row[_STARTED] // shortest, *_dimensions(row)].append(row)
+        groups[row.started_ns // shortest, *_dimensions(row)].append(row)
     sums: dict[tuple[int | str, ...], list[int]] = {}
     for (minute, *dimensions), group in groups.items():
         measures, second = _measures(group), int(minute) * GRAINS[0]
@@ -87,12 +86,10 @@ def spend(rows: Iterable[Attempt]) -> list[Delta]:
     sums: dict[tuple[int, str, str, str], tuple[int, ...]] = {}
     day_ns = GRAINS[2] * NS
     for row in rows:
-        start, tenant = row[_STARTED] // day_ns * GRAINS[2], row[_TENANT]
-        tokens, nanos = row[TOKENS], row[NANOS]
-        unpriced = nanos[0] is None
-        nano = 0 if unpriced else sum(nanos)
-        used = (1, unpriced, sum(tokens[:_INPUTS]), sum(tokens[_INPUTS:]), nano)
-        for key in ((start, "key", row[_KEY], tenant), (start, "run", row[_RUN], tenant)):
+        start, tenant = row.started_ns // day_ns * GRAINS[2], row.tenant
+        tokens, nano = row.tokens, row.nanos
+        used = (1, nano is None, sum(tokens[:_INPUTS]), sum(tokens[_INPUTS:]), nano or 0)
+        for key in ((start, "key", row.key, tenant), (start, "run", row.run, tenant)):
             before = sums.get(key)
             sums[key] = used if before is None else tuple(map(add, before, used))
     return [(*key, *sums[key]) for key in sorted(sums)]

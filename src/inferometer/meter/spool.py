@@ -208,7 +208,8 @@ class Spool:
     def _ship_current(self) -> None:
         """Deliver what is new, from memory or, if that had no room for it, from the file."""
         with self._lock:
-            recent, self._recent, end = self._recent, [], self._current.size
+            recent, end = self._recent, self._current.size
+            self._recent = []
         try:
             if recent is None:
                 deque(self._ship_segment(self._current, end), maxlen=0)

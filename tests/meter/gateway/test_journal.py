@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from gateway_cases import run
-from meter_cases import attempt
-from test_spool import Away
+from meter_cases import Away, attempt
 
 from inferometer.meter.gateway.journal import SpoolJournal
 from inferometer.meter.spool import Spool
