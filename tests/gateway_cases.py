@@ -82,7 +82,9 @@ class FlatPrices:
         nanos = {f"nano_{name}": getattr(row, name) * rates[name] for name in CLASSES}
         return row._replace(price="flat", priced_from="2026-01-01", **nanos)
 
-    def bound(self, provider: str, model: str, inputs: int, outputs: int) -> int | None:
+    def bound(
+        self, provider: str, model: str, inputs: int, outputs: int, tier: str = ""
+    ) -> int | None:
         if model in self.unpriced:
             return None
         return inputs * NANO_INPUT + outputs * NANO_OUTPUT

@@ -1,10 +1,9 @@
 """`inferometer gateway`: serve, check a configuration, make a key."""
 
-import dataclasses
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from cyclopts import App, Parameter
@@ -12,9 +11,6 @@ from cyclopts import App, Parameter
 from inferometer.errors import GatewayError
 
 Format = Literal["table", "json"]
-
-if TYPE_CHECKING:
-    from inferometer.meter.config import Settings
 
 app = App(
     name="gateway",
@@ -53,9 +49,7 @@ def gateway(
         if supervise(config, found.gateway.workers):
             raise GatewayError("a worker ended with an error; its message is above")
         return
-    if worker:
-        found = dataclasses.replace(found, gateway=_control_of(found.gateway, worker))
-    run(found, config, _say)
+    run(found, config, _say, worker or 0)
 
 
 @app.command
@@ -75,14 +69,6 @@ def key(*, config: Path, format: Format = "table") -> None:  # noqa: A002
         sys.stdout.write(msgspec.json.encode({"token": token, "hash": hashed}).decode() + "\n")
     else:
         sys.stdout.write(f"token  {token}\nhash   {hashed}\n")
-
-
-def _control_of(settings: "Settings", worker: int) -> "Settings":
-    """Return settings with a control listener of the worker's own."""
-    from inferometer.meter.addresses import endpoint
-
-    host, port = endpoint(settings.control)
-    return dataclasses.replace(settings, control=f"{host}:{port + worker if port else 0}")
 
 
 def _say(port: int, control: int) -> None:

@@ -99,6 +99,10 @@ class Upstream:
     ask_usage: bool = True
     cache_salt: bool = False
 
+    def tier(self, named: str) -> str:
+        """Return a service tier as it is billed: an engine of our own has none."""
+        return "" if self.provider == "self-hosted" else named
+
     @property
     def address(self) -> SplitResult:
         """The URL by its parts."""

@@ -167,8 +167,8 @@ def check(row: Attempt) -> None:
         raise LedgerError(f"{where}: needs an id and an attempt number of at least 1")
     for name in _NAMES:
         value = getattr(row, name)
-        if len(value) > LONGEST_NAME or any(0xD800 <= ord(c) < 0xE000 for c in value):
-            raise LedgerError(f"{where}: {name}: {LONGEST_NAME} characters of Unicode at most")
+        if len(value) > LONGEST_NAME or any(not c or 0xD800 <= c < 0xE000 for c in map(ord, value)):
+            raise LedgerError(f"{where}: {name}: {LONGEST_NAME} characters of Unicode, no NUL")
     if row.outcome not in get_args(Outcome) or row.basis not in get_args(Basis):
         raise LedgerError(f"{where}: outcome {row.outcome!r} or basis {row.basis!r} is unknown")
     for name in (*_COUNTS, *(name for name in _OPTIONAL if getattr(row, name) is not None)):

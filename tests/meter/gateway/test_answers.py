@@ -29,6 +29,8 @@ from gateway_cases import (
 
 from inferometer.meter.record import Attempt
 
+TWO = {"input_tokens": 8, "output_tokens": 3}
+
 
 def one(tmp: Path, script: list[Step], body: Any, **more: Any) -> tuple[Answer, Attempt, Any]:
     """Post once; return the answer, its row and what the upstream saw."""
@@ -159,6 +161,40 @@ def test_responses(tmp_path: Path) -> None:
     got, row, _ = one(tmp_path, streamed(last), body, path="/v1/responses")
     assert got.body == last
     assert (row.tokens, row.served) == ((8, 0, 0, 0, 3, 0), "z")
+
+
+@pytest.mark.parametrize(
+    ("path", "script"),
+    [
+        ("chat/completions", [answer({**COMPLETION, "service_tier": "flex"})]),
+        ("chat/completions", streamed(event({"usage": USAGE, "service_tier": "flex"}), DONE)),
+        ("responses", [answer({"usage": TWO, "service_tier": "flex"})]),
+        ("responses", streamed(event({"response": {"usage": TWO, "service_tier": "flex"}}))),
+        ("messages", [answer({"usage": {**TWO, "service_tier": "flex"}})]),
+        (
+            "messages",
+            streamed(
+                event({"message": {"usage": {**TWO, "service_tier": "flex"}}}),
+                event({"usage": {"output_tokens": 9}}),
+            ),
+        ),
+    ],
+)
+def test_the_tier_that_served_is_in_the_row(tmp_path: Path, path: str, script: list[Step]) -> None:
+    """As the answer says, whatever was asked for; engines of our own have no tiers."""
+    body = {"model": "m", "max_tokens": 9, "service_tier": "auto"}
+    body["stream"] = script[0] == STREAM_HEAD
+    for provider, tier in (("openai", "flex"), ("self-hosted", "")):
+        each = {"provider": provider}
+        _, row, _ = one(tmp_path, script, body, path=f"/v1/{path}", each=each)
+        assert (row.tier, row.basis) == (tier, "reported")
+
+
+@pytest.mark.parametrize("said", ["default", "standard", None, 7, "unheard-of"])
+def test_other_tiers_are_the_standard_one(tmp_path: Path, said: object) -> None:
+    script: list[Step] = [answer({**COMPLETION, "service_tier": said})]
+    _, row, _ = one(tmp_path, script, ask(), each={"provider": "openai"})
+    assert row.tier == ""
 
 
 def test_embeddings_and_completions(tmp_path: Path) -> None:

@@ -66,3 +66,19 @@ def test_the_unknown_stays_unpriced(tmp_path: Path) -> None:
     asked = row("unknown", [1, 0, 0, 0, 1, 0])
     assert pricing(tmp_path).price(asked, "unknown-too") == asked
     assert pricing(tmp_path).bound("self-hosted", "unknown", 1, 1) is None
+
+
+def test_a_tier_that_is_asked_for_is_reserved_at_the_dearer_price(tmp_path: Path) -> None:
+    """The answer may say that the standard tier served, so neither may be beyond the bound."""
+    file = tmp_path / "prices.toml"
+    tier = ROWS.replace("source =", 'tier = "priority"\nsource =').replace("2.000001", "4")
+    flex = ROWS.replace("source =", 'tier = "flex"\nsource =').replace("2.000001", "1")
+    file.write_text(ROWS + tier + flex, encoding="utf-8")
+    prices = TablePricing(table_of(file))
+    prices.table.prepare([("self-hosted", "own")])
+    bounds = {
+        name: prices.bound("self-hosted", "own", 0, 10**6, name)
+        for name in ("", "priority", "flex")
+    }
+    assert bounds == {"": 2_000_001_001, "priority": 4_000_000_001, "flex": 2_000_001_001}
+    assert prices.bound("self-hosted", "own", 0, 10**6, "batch") is None

@@ -13,6 +13,7 @@ import msgspec
 from inferometer.meter import usage
 from inferometer.meter.gateway.routes import Route
 from inferometer.meter.gateway.tap import Tap, json_of
+from inferometer.meter.prices import TIERS
 from inferometer.meter.usage import Usage
 
 LARGEST_WHOLE = 1 << 20
@@ -25,6 +26,7 @@ _REPORT = re.compile(rb'"usage"\s*:\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})')
 class _Inner:
     usage: Any = None
     model: Any = None
+    service_tier: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class _Report:
     timings: Any = None
     error: Any = None
     type: Any = None
+    service_tier: Any = None
     response: _Inner | None = None
     message: _Inner | None = None
 
@@ -53,6 +56,7 @@ class Account(NamedTuple):
         prefill_ns: Time of the prompt as the engine reports it, or None.
         decode_ns: Time of generation, likewise.
         failed: Whether the answer is an error in spite of its status.
+        tier: Service tier that has prices of its own and is said to have served; else "".
     """
 
     usage: Usage
@@ -60,6 +64,7 @@ class Account(NamedTuple):
     prefill_ns: int | None = None
     decode_ns: int | None = None
     failed: bool = False
+    tier: str = ""
 
 
 def of_stream(route: Route, tap: Tap, request_bytes: int, *, whole: bool) -> Account:
@@ -70,9 +75,10 @@ def of_stream(route: Route, tap: Tap, request_bytes: int, *, whole: bool) -> Acc
         found = usage.estimated(request_bytes, tap.events, 0)
     elif not whole:
         found = _cut_short(found, tap.events)
-    return _account(
+    account = _account(
         last, found, failed=_ends_in_error(tap.tail), model=_model(last) or _model(first)
     )
+    return account if account.tier else account._replace(tier=_tier(first))
 
 
 def of_json(route: Route, body: bytes, request_bytes: int, size: int) -> Account:
@@ -133,7 +139,17 @@ def _account(report: _Report, found: Usage, *, failed: bool, model: str) -> Acco
         _nanoseconds(timings.get("prompt_ms")),
         _nanoseconds(timings.get("predicted_ms")),
         failed,
+        _tier(report),
     )
+
+
+def _tier(report: _Report) -> str:
+    """Return the tier: beside the usage, or inside it as Anthropic has it."""
+    usage_of = _fields(report)
+    said = [holder.service_tier for holder in (report, report.response) if holder is not None]
+    if isinstance(usage_of, Mapping):
+        said.append(usage_of.get("service_tier"))
+    return next((tier for tier in said if isinstance(tier, str) and tier in TIERS), "")
 
 
 def _nanoseconds(value: object) -> int | None:

@@ -50,7 +50,9 @@ class Pricing(Protocol):
         """Return the row with its amounts, or as it is; `own` is the upstream's model name."""
         ...
 
-    def bound(self, provider: str, model: str, inputs: int, outputs: int) -> int | None:
+    def bound(
+        self, provider: str, model: str, inputs: int, outputs: int, tier: str = ""
+    ) -> int | None:
         """Return the most that so many tokens can cost in nano-dollars; None if unpriced."""
         ...
 
@@ -79,6 +81,7 @@ class Core:
     budgets: Budgets
     measures: Measures
     queue: Queue
+    worker: int = 0
     live: set[Exchange] = field(default_factory=set)
     drains: int = 0
     draining: bool = False
@@ -122,7 +125,10 @@ class Core:
         """
         upstream = server.pool.upstream
         outputs = call.max_output or self.settings.reserve_output_tokens
-        return self.prices.bound(upstream.provider, upstream.models[call.model], call.size, outputs)
+        own = upstream.models[call.model]
+        return self.prices.bound(
+            upstream.provider, own, call.size, outputs, upstream.tier(call.tier)
+        )
 
     def book(self, ticket: Ticket, sent: Sent, account: Account, outcome: Outcome) -> None:
         """Record an attempt, priced, and remember what it used."""

@@ -41,15 +41,22 @@ class TablePricing:
                 return Attempt._make(filled)  # by place: a third of the time of `_replace`
         return row
 
-    def bound(self, provider: str, model: str, inputs: int, outputs: int) -> int | None:
-        """Return the most that so many tokens can cost now in nano-dollars; None if unpriced."""
-        row = self.table.find(provider, model, time.time_ns(), input_tokens=inputs)
-        if row is None:
-            return None
-        most_in, most_out = _dearest(row.picos)
-        if most_in is None or most_out is None:
-            return None
-        return (inputs * most_in + outputs * most_out) // PICO_PER_NANO + 1
+    def bound(
+        self, provider: str, model: str, inputs: int, outputs: int, tier: str = ""
+    ) -> int | None:
+        """Return the most that so many tokens can cost now in nano-dollars; None if unpriced.
+
+        A tier that is asked for may be served as the standard one: the dearer of both counts.
+        """
+        dearest = 0
+        for each in {"", tier}:
+            now = time.time_ns()
+            row = self.table.find(provider, model, now, tier=each, input_tokens=inputs)
+            most_in, most_out = (None, None) if row is None else _dearest(row.picos)
+            if most_in is None or most_out is None:
+                return None
+            dearest = max(dearest, inputs * most_in + outputs * most_out)
+        return dearest // PICO_PER_NANO + 1
 
 
 @functools.lru_cache(maxsize=4096)

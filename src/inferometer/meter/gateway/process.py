@@ -38,13 +38,14 @@ _SWITCH_S = 0.0005
 default of 5 ms would be seen in the p99 of added latency."""
 
 
-def run(config: Config, path: Path, started: Callable[[int, int], None]) -> None:
+def run(config: Config, path: Path, started: Callable[[int, int], None], worker: int = 0) -> None:
     """Serve as one process until a signal ends it.
 
     Args:
         config: The configuration that `path` holds.
         path: Its file, for reloads.
         started: Called with the ports of both listeners once they accept.
+        worker: Number of this process among several.
 
     Raises:
         GatewayError: a secret, certificate or listener is wrong.
@@ -79,6 +80,7 @@ def run(config: Config, path: Path, started: Callable[[int, int], None]) -> None
         ),
         measures=measures,
         queue=Queue(settings.queue),
+        worker=worker,
     )
     gc.collect()
     gc.freeze()
@@ -102,7 +104,9 @@ def open_ledger(settings: Settings) -> Ledger:
         try:
             postgres = importlib.import_module("inferometer.meter.store.postgres")
         except ImportError as error:
-            raise LedgerError(f"gateway.ledger: PostgreSQL needs {error.name}") from None
+            raise LedgerError(
+                f"gateway.ledger: needs {error.name}: pip install 'inferometer[postgres]'"
+            ) from None
         opened: Ledger = postgres.PostgresLedger(settings.ledger)
         return opened
     return SqliteLedger(Path(settings.ledger))

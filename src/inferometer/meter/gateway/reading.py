@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from inferometer.meter.config import Settings
 from inferometer.meter.gateway.routes import Route
+from inferometer.meter.prices import TIERS
 
 Fields = dict[str, Raw]
 
@@ -84,6 +85,7 @@ class Call(NamedTuple):
         max_output: Largest number of output tokens over all choices; None if not given.
         fields: What is forwarded, in order.
         size: Bytes of the body as sent.
+        tier: Service tier that is asked for and has prices of its own; else "".
     """
 
     route: Route
@@ -93,6 +95,7 @@ class Call(NamedTuple):
     max_output: int | None
     fields: Fields
     size: int
+    tier: str = ""
 
     @property
     def hides_usage(self) -> bool:
@@ -125,6 +128,7 @@ def read(route: Route, body: bytes, settings: Settings) -> Call:
         max_output=None if limit is None else limit * choices,
         fields=fields,
         size=len(body),
+        tier=_tier(fields),
     )
 
 
@@ -228,6 +232,13 @@ def _limit(route: Route, fields: Fields, most: int) -> int | None:
     if len(set(values)) > 1:
         raise RefusedError(given[0], f"contradicts {given[1]}")
     return values[0] if values else None
+
+
+def _tier(fields: Fields) -> str:
+    if not _given(fields, "service_tier"):
+        return ""
+    asked: str = _TEXT.decode(fields["service_tier"])
+    return asked if asked in TIERS else ""
 
 
 def _check_items(raw: Raw, name: str, most: int) -> None:

@@ -53,7 +53,11 @@ async def serve(core: Core, path: Path, started: Callable[[int, int], None]) -> 
     )
     probes: set[ClientConnection] = set()
     control = await listen(
-        settings.control, settings, functools.partial(_control, core), probes, None
+        _own(settings.control, core.worker),
+        settings,
+        functools.partial(_control, core),
+        probes,
+        None,
     )
     stop, now = asyncio.Event(), asyncio.Event()
     _signals(core, path, stop, now)
@@ -99,6 +103,12 @@ async def listen(
         )
     except OSError as error:
         raise GatewayError(f"cannot listen on {where}: {error.strerror}") from None
+
+
+def _own(control: str, worker: int) -> str:
+    """Return the address of a worker's control listener: the configured port plus its number."""
+    host, port = endpoint(control)
+    return f"{host}:{port + worker if port else 0}"
 
 
 def _port(server: asyncio.Server) -> int:

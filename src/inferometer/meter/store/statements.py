@@ -10,16 +10,17 @@ COLUMNS = Attempt._fields
 _TEXT = {"tenant", "feature", "model", "served", "provider", "upstream", "dimension", "value"}
 
 
-def columns(*, integer: str = "BIGINT") -> str:
-    """Return the column definitions of a table of attempts."""
+def attempts_table(name: str, key: str) -> str:
+    """Return the statement that makes a table of attempts with a column for each field."""
     kinds = get_type_hints(Attempt)
-    return ", ".join(f"{name} {_kind(kinds[name], integer)}" for name in COLUMNS)
+    typed = ", ".join(f"{column} {_kind(kinds[column])}" for column in COLUMNS)
+    return f"CREATE TABLE {name} ({typed}, PRIMARY KEY ({key}))"
 
 
-def _kind(hint: object, integer: str) -> str:
+def _kind(hint: object) -> str:
     if hint in {int, bool}:
-        return f"{integer} NOT NULL DEFAULT 0"
-    return integer if hint == int | None else "TEXT NOT NULL DEFAULT ''"
+        return "BIGINT NOT NULL DEFAULT 0"
+    return "BIGINT" if hint == int | None else "TEXT NOT NULL DEFAULT ''"
 
 
 def sums_table(name: str, *, integer: str = "BIGINT") -> str:
@@ -37,14 +38,6 @@ def add_sums(name: str, values: str) -> str:
     return (
         f"INSERT INTO {name} ({', '.join((*key, *measures))}) {values} "
         f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {added}"
-    )
-
-
-def insert_attempts(table: str, values: str) -> str:
-    """Return the statement that records rows once each."""
-    return (
-        f"INSERT INTO {table} ({', '.join(COLUMNS)}) {values} "
-        "ON CONFLICT (request, attempt) DO NOTHING"
     )
 
 
