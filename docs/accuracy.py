@@ -75,7 +75,15 @@ def main() -> None:
     found += judged(observations, "roofline", roofline(efficiencies()))
     found += nearest(thinned(observations))
     found += held_out(thinned(observations), asked.folds)
-    asked.output.write_text(page(found, len(rows), len(refusals)), encoding="utf-8")
+    text = page(found, len(rows), len(refusals)) + kept(asked.output)
+    asked.output.write_text(text, encoding="utf-8")
+
+
+def kept(output: Path) -> str:
+    """Return the section that docs/rivals.py wrote to the page before, "" if it has not yet."""
+    before = output.read_text(encoding="utf-8") if output.is_file() else ""
+    mark = "\n<!-- aiconfigurator: docs/rivals.py -->"
+    return mark + before.partition(mark)[2] if mark in before else ""
 
 
 def judged(observations: Sequence[Observation], name: str, values: Efficiencies) -> list[Judged]:
@@ -282,7 +290,7 @@ that no large source drowns the others.
 * *nearest row*: what the nearest measured row of another family measured (distance in logarithms
   of time to read the weights, ranks, clients and lengths).
 
-aiconfigurator's own predictions are not in the table: its sample of silicon is off limits here.
+aiconfigurator's own predictions are in the last section, for the rows that it covers.
 Power and energy are of all accelerators of a deployment, with the host where a row was metered at
 the wall. Families of single models (power sweeps, step logs) are left out by their first word.
 

@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
+from inferometer.calibrate.drafts import chance
 from inferometer.calibrate.files import read
+from inferometer.calibrate.finding import finder
+from inferometer.calibrate.observation import observe
+from inferometer.calibrate.percentiles import percentile
+from inferometer.calibrate.verdict import judge
+from inferometer.catalog.efficiency import efficiencies
 from inferometer.errors import ScenarioError
 
 SETUP = {"gpu": "H100-SXM", "num_gpus": "4", "tp": "4", "precision": "fp8", "model": "llama-3.1-8b"}
@@ -162,6 +168,110 @@ def test_inferencex_split_deployments_divide_output_by_decode_accelerators(tmp_p
     (row,) = read(write(tmp_path, split, {}))
     assert row.metrics["tokens_per_s"] == pytest.approx(134.7)
     assert row.cells["num_gpus"] == "16"
+
+
+# Traps of conventions 3.3, by their numbers: 1 populations and 2 units are above, as are 5
+# (denominators) and half of 7 (failures); the others follow.
+
+
+@pytest.mark.parametrize("key", ["p99", "99", "99.0", "p99.0"])
+def test_trap_3_percentile_keys_differ_by_tool(tmp_path: Path, key: str) -> None:
+    content = guidellm()
+    spread = {"p99.9": 999.0, key: 400.0, "p95": 300.0}
+    first = content["benchmarks"][0]["metrics"]["time_to_first_token_ms"]["successful"]
+    first["percentiles"] = spread
+    (row,) = read(write(tmp_path, content))
+    assert row.metrics["ttft_ms_p99"] == 400
+
+
+def test_trap_3_medians_may_be_a_percentile() -> None:
+    assert percentile({"50.0": 7.0, "p5": 1.0}, "median") == 7.0
+    assert percentile({"mean": 3.0}, "mean") == 3.0
+    assert percentile({"p999": 9.0}, "p99") is None
+
+
+def test_trap_4_goodput_is_neither_throughput_nor_request_rate(tmp_path: Path) -> None:
+    (row,) = read(write(tmp_path, vllm(request_goodput=0.5)))
+    assert (row.metrics["req_per_s"], row.metrics["tokens_per_s"]) == (1.333, 134.7)
+    content = aiperf("ms", 1.0) | {"goodput": {"unit": "requests/sec", "avg": 0.5}}
+    (row,) = read(write(tmp_path, content))
+    assert 0.5 not in row.metrics.values()
+
+
+def test_trap_6_the_clients_queue_is_no_ttft(tmp_path: Path) -> None:
+    """Eight clients cannot have 1.333/s x 33 s = 44 requests in flight: the rest never left."""
+    waiting = {"mean_ttft_ms": 32_000.0, "median_ttft_ms": 33_000.0, "mean_e2el_ms": 33_000.0}
+    (row,) = read(write(tmp_path, vllm(**waiting)))
+    assert not [name for name in row.metrics if name.startswith(("ttft", "e2e"))]
+    assert row.metrics["tpot_ms_p50"] == 10.0
+    found = {v.metric: v for v in judge([row], finder(), efficiencies(), {}, lambda _: "known")}
+    assert found["ttft_ms_p50"].measured == 33_000
+    assert "client's own queue" in found["ttft_ms_p50"].reason
+    assert not found["tpot_ms_p50"].reason
+    del waiting["mean_e2el_ms"]  # then from its parts
+    (row,) = read(write(tmp_path, vllm(**waiting)))
+    assert "ttft_ms_p50" not in row.metrics
+
+
+def test_trap_6_a_queue_at_the_server_is_kept(tmp_path: Path) -> None:
+    (row,) = read(write(tmp_path, vllm(mean_ttft_ms=4_900.0, median_ttft_ms=4_800.0)))
+    assert row.metrics["ttft_ms_p50"] == 4_800  # 8 in flight of 8 clients
+    unbounded = vllm(max_concurrency=None, mean_ttft_ms=90_000.0, median_ttft_ms=90_000.0)
+    (row,) = read(write(tmp_path, unbounded))
+    assert row.metrics["ttft_ms_p50"] == 90_000  # all sent at once: the server's own queue
+
+
+def test_trap_7_only_successes_count(tmp_path: Path) -> None:
+    content = guidellm()
+    wrong = {"mean": 1e9, "median": 1e9}
+    for found in content["benchmarks"][0]["metrics"].values():
+        if isinstance(found["successful"], dict):
+            found.update(total=wrong, errored=wrong, incomplete=wrong)
+    (row,) = read(write(tmp_path, content))
+    assert max(row.metrics.values()) < 1e4
+
+
+def test_trap_8_lengths_are_those_that_came_back(tmp_path: Path) -> None:
+    """Asked for 101 tokens and stopped at 51: work and TPOT are of what was generated."""
+    (row,) = read(write(tmp_path, vllm(total_output_tokens=5_100)))
+    assert row.cells["osl"] == "51.0"
+    content = aiperf("ms", 1.0)
+    content["output_sequence_length"] = {"unit": "tokens", "avg": 51.0}
+    (row,) = read(write(tmp_path, content))
+    assert row.cells["osl"] == "51.0"
+
+
+def test_trap_9_a_chunk_may_hold_several_tokens(tmp_path: Path) -> None:
+    drafts = {"spec_decode_num_drafts": 1000, "spec_decode_draft_tokens": 3000,
+              "spec_decode_accepted_tokens": 875}  # fmt: skip
+    (row,) = read(write(tmp_path, vllm(**drafts)))
+    assert not [name for name in row.metrics if name.startswith("itl")]
+    assert row.metrics["tpot_ms_p50"] == 10.0
+    # 0.5 + 0.25 + 0.125 of three drafted tokens
+    assert row.cells["draft_tokens"] == "3"
+    assert float(row.cells["acceptance"]) == pytest.approx(0.5)
+    found = observe([row], finder())[0][0].subject.deployment.speculation
+    assert found is not None
+    assert (found.draft_tokens, found.acceptance) == (3, pytest.approx(0.5))
+
+
+@pytest.mark.parametrize(("accepted", "each", "wanted"), [(0.0, 4, 0.0), (4.0, 4, 1.0), (9, 4, 1)])
+def test_trap_9_acceptance_stays_a_chance(accepted: float, each: int, wanted: float) -> None:
+    assert chance(accepted, each) == pytest.approx(wanted, abs=1e-12)
+
+
+def test_trap_1_time_per_token_with_the_first_is_not_read(tmp_path: Path) -> None:
+    """inference-perf's normalised time is E2E / n; without the other there is no TPOT."""
+    whole = {"mean": 0.0119, "median": 0.0119}
+    (row,) = read(write(tmp_path, {
+        "load_summary": {"count": 100}, "failures": {"count": 0},
+        "successes": {
+            "count": 100, "prompt_len": {"mean": 1000.0}, "output_len": {"mean": 101.0},
+            "latency": {"normalized_time_per_output_token": whole},
+            "throughput": {"output_tokens_per_sec": 134.7, "requests_per_sec": 1.333},
+        },
+    }))  # fmt: skip
+    assert not [name for name in row.metrics if name.startswith("tpot")]
 
 
 def test_what_the_deployment_was_must_be_said(tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ class Row:
         cells: All columns.
         metrics: Measured metrics by column name, in the units of their columns.
         layout: "serving", "energy", "dvfs", "steps" or "steps_static".
+        unusable: Measured metrics that mean something else, with the reason; not predicted.
     """
 
     key: str
@@ -110,6 +111,7 @@ class Row:
     cells: Mapping[str, str]
     metrics: Mapping[str, float]
     layout: str
+    unusable: Mapping[str, tuple[float, str]] = field(default_factory=dict)
 
     @property
     def cell(self) -> tuple[str, str, str]:

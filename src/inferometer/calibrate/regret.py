@@ -1,9 +1,10 @@
 """Cost of trusting the model: what its choice among measured configurations would have cost."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from inferometer.calibrate.resolution import accelerator
 from inferometer.calibrate.verdict import Verdict
 from inferometer.units import Fraction
 
@@ -13,11 +14,12 @@ class Choice:
     """One decision among the measured configurations of a model and a pair of lengths.
 
     Attributes:
-        model: Model as measured.
+        model: Model as measured, and its accelerator unless several were to choose from.
         inputs: Prompt tokens.
         outputs: Output tokens.
         tpot_limit_ms: Limit on time per output token that the configuration must keep.
-        options: Configurations measured.
+        options: Configurations measured that keep it.
+        accelerators: Kinds of accelerators among them.
         chosen: Row that the model picks.
         best: Row that the measurements pick.
         regret: Cost per token of the first over that of the second, less one.
@@ -28,6 +30,7 @@ class Choice:
     outputs: str
     tpot_limit_ms: float
     options: int
+    accelerators: int
     chosen: str
     best: str
     regret: Fraction
@@ -36,63 +39,90 @@ class Choice:
 LIMITS_MS = (15.0, 30.0, 60.0)
 """Limits on time per output token at which a decision is tested: fast, usual and slow chat."""
 
-_Option = tuple[str, float, float, float, float]  # row, tpot and speed measured, then predicted
+Price = Callable[[str], float | None]
+"""Dollars per accelerator and second by key of the catalogue; None if unpriced."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    row: str
+    kind: str  # accelerator
+    tpot: float  # ms, measured
+    value: float  # tokens per unit of cost, measured
+    believed_tpot: float
+    believed_value: float
 
 
 def choices(verdicts: Iterable[Verdict]) -> list[Choice]:
-    """Return a choice per model, lengths and limit with two or more measured configurations.
+    """Return a choice per model, accelerator, lengths and limit with two configurations or more.
 
-    Cost is accelerators over tokens per second (one price per accelerator kind: choices stay inside
-    one kind). Where throughput was not measured, a closed loop gives it: clients x output / (TTFT +
-    TPOT (output - 1)).
+    Cost is accelerators over tokens per second: inside one kind of accelerator prices cancel.
     """
-    groups: dict[tuple[str, str, str, str], list[Verdict]] = {}
+    return _choices(verdicts, lambda _: 1.0, across=False)
+
+
+def choices_in_dollars(verdicts: Iterable[Verdict], price: Price) -> list[Choice]:
+    """Return a choice per model, lengths and limit among two kinds of accelerators or more.
+
+    Cost is dollars per output token: accelerators x `price` over tokens per second. What is
+    unpriced cannot be chosen.
+    """
+    found = _choices(verdicts, price, across=True)
+    return [choice for choice in found if choice.accelerators > 1]
+
+
+def _choices(verdicts: Iterable[Verdict], price: Price, *, across: bool) -> list[Choice]:
+    groups: dict[tuple[str, str, str], dict[str, dict[str, Verdict]]] = {}
     for verdict in verdicts:
-        cells = verdict.row.cells
-        key = (verdict.row.model, verdict.row.gpu, cells.get("isl", ""), cells.get("osl", ""))
-        groups.setdefault(key, []).append(verdict)
-    found = [_choice(key, _options(group), limit) for key, group in sorted(groups.items())
-             for limit in LIMITS_MS]  # fmt: skip
+        row = verdict.row
+        name = row.model if across else f"{row.model} on {row.gpu}"
+        key = (name, row.cells.get("isl", ""), row.cells.get("osl", ""))
+        groups.setdefault(key, {}).setdefault(row.key, {})[verdict.metric] = verdict
+    found = list[Choice | None]()
+    for key, rows in sorted(groups.items()):
+        each = [_option(row, metrics, price) for row, metrics in rows.items()]
+        options = [option for option in each if option is not None]
+        found += [_choice(key, options, limit) for limit in LIMITS_MS]
     return [choice for choice in found if choice is not None]
 
 
-def _options(verdicts: Sequence[Verdict]) -> list[_Option]:
-    rows: dict[str, dict[str, Verdict]] = {}
-    for verdict in verdicts:
-        rows.setdefault(verdict.row.key, {})[verdict.metric] = verdict
-    options = [_option(key, metrics) for key, metrics in rows.items()]
-    return [option for option in options if option is not None]
+def _option(key: str, metrics: dict[str, Verdict], price: Price) -> _Option | None:
+    """Return what one configuration gives per cost; None if that cannot be said.
 
-
-def _option(key: str, metrics: dict[str, Verdict]) -> _Option | None:
+    Where throughput was not measured, a closed loop gives it: clients x output / (TTFT + TPOT
+    (output - 1)).
+    """
     tpot, ttft = metrics.get("tpot_ms_p50"), metrics.get("ttft_ms_p50")
     if tpot is None or ttft is None or not math.isfinite(tpot.predicted + ttft.predicted):
         return None
-    cells = tpot.row.cells
+    cells, kind = tpot.row.cells, accelerator(tpot.row).key
+    each = price(kind)
     try:
         clients, outputs = float(cells["concurrency_or_rate"]), float(cells["osl"])
         accelerators = float(cells["num_gpus"])
     except (KeyError, ValueError):
         return None
-    measured = _speed(ttft.measured, tpot.measured, clients, outputs) / accelerators
-    predicted = _speed(ttft.predicted, tpot.predicted, clients, outputs) / accelerators
-    return key, tpot.measured, measured, tpot.predicted, predicted
+    if each is None:
+        return None
+    measured = _speed(ttft.measured, tpot.measured, clients, outputs)
+    believed = _speed(ttft.predicted, tpot.predicted, clients, outputs)
+    cost = accelerators * each
+    return _Option(key, kind, tpot.measured, measured / cost, tpot.predicted, believed / cost)
 
 
 def _speed(ttft_ms: float, tpot_ms: float, clients: float, outputs: float) -> float:
     return clients * outputs * 1e3 / (ttft_ms + tpot_ms * (outputs - 1))
 
 
-def _choice(
-    key: tuple[str, str, str, str], options: Sequence[_Option], limit: float
-) -> Choice | None:
-    allowed = [option for option in options if option[1] <= limit]
+def _choice(key: tuple[str, str, str], options: Sequence[_Option], limit: float) -> Choice | None:
+    allowed = [option for option in options if option.tpot <= limit]
     if len(allowed) < 2:
         return None
-    best = max(allowed, key=lambda option: option[2])
-    believed = [option for option in allowed if option[3] <= limit] or allowed
-    chosen = max(believed, key=lambda option: option[4])
+    best = max(allowed, key=lambda option: option.value)
+    believed = [option for option in allowed if option.believed_tpot <= limit] or allowed
+    chosen = max(believed, key=lambda option: option.believed_value)
     return Choice(
-        model=f"{key[0]} on {key[1]}", inputs=key[2], outputs=key[3], tpot_limit_ms=limit,
-        options=len(allowed), chosen=chosen[0], best=best[0], regret=best[2] / chosen[2] - 1,
+        model=key[0], inputs=key[1], outputs=key[2], tpot_limit_ms=limit,
+        options=len(allowed), accelerators=len({option.kind for option in allowed}),
+        chosen=chosen.row, best=best.row, regret=best.value / chosen.value - 1,
     )  # fmt: skip

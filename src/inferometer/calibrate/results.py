@@ -10,8 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from inferometer.calibrate.client_queue import HELD, REASON, waits_at_the_client
+from inferometer.calibrate.drafts import chance
 from inferometer.calibrate.leaderboard import is_leaderboard, leaderboard_rows
 from inferometer.calibrate.measurement import Row
+from inferometer.calibrate.percentiles import percentile
 from inferometer.calibrate.tables import METRICS, number
 from inferometer.errors import ScenarioError
 
@@ -68,6 +71,11 @@ def _row(run: Cells, setup: Cells, path: Path, place: int, tool: str) -> Row:
         for name in METRICS["serving"]
         if (value := number(cells.get(name, ""))) is not None and value > 0
     }
+    unusable = dict[str, tuple[float, str]]()
+    if waits_at_the_client(cells):
+        held = {name: value for name, value in metrics.items() if name.startswith(HELD)}
+        metrics = {name: value for name, value in metrics.items() if name not in held}
+        unusable = {name: (value, REASON) for name, value in held.items()}
     return Row(
         key=f"{path.name}:{place}",
         source=cells.get("source", tool),
@@ -77,6 +85,7 @@ def _row(run: Cells, setup: Cells, path: Path, place: int, tool: str) -> Row:
         cells=cells,
         metrics=metrics,
         layout="serving",
+        unusable=unusable,
     )
 
 
@@ -88,7 +97,8 @@ def _vllm(content: Raw, path: Path) -> list[Cells]:
         for theirs, statistic in (("median", "p50"), ("mean", "mean"), ("p99", "p99")):
             cells[f"{ours}_ms_{statistic}"] = _text(content.get(f"{theirs}_{name}_ms"))
     return [{
-        **cells, "model": _text(content.get("model_id")), "engine": _engine(content),
+        **cells, **_drafts(content, cells),
+        "model": _text(content.get("model_id")), "engine": _engine(content),
         "num_requests": _text(done),
         "isl": _text(content.get("total_input_tokens", 0) / done),
         "osl": _text(content.get("total_output_tokens", 0) / done),
@@ -96,6 +106,21 @@ def _vllm(content: Raw, path: Path) -> list[Cells]:
         "total_tokens_per_s": _text(content.get("total_token_throughput")),
         "req_per_s": _text(content.get("request_throughput")),
     }]  # fmt: skip
+
+
+def _drafts(content: Raw, cells: Cells) -> Cells:
+    """Return what speculative decoding did; a chunk then holds several tokens, so gaps go.
+
+    Drafted tokens per step, and the chance of each given those before it, such that as many are
+    accepted as the file says: accepted / steps = a + a^2 + ... + a^k.
+    """
+    steps, drafted = content.get("spec_decode_num_drafts"), content.get("spec_decode_draft_tokens")
+    if not steps or not drafted:
+        return {}
+    each = max(1, round(drafted / steps))
+    accepted = content.get("spec_decode_accepted_tokens", 0) / steps
+    gaps = {name: "" for name in cells if name.startswith("itl_")}
+    return {**gaps, "draft_tokens": str(each), "acceptance": f"{chance(accepted, each):.6g}"}
 
 
 def _engine(content: Raw) -> str:
@@ -132,11 +157,12 @@ _SECONDS: Mapping[str, float] = {"s": 1.0, "sec": 1.0, "ms": 1e-3, "us": 1e-6, "
 
 def _scaled(content: Raw, name: str, statistic: str, per_second: float) -> float | None:
     found = content.get(name)
-    if not isinstance(found, Mapping) or found.get(statistic) is None:
+    value = percentile(found, statistic) if isinstance(found, Mapping) else None
+    if not isinstance(found, Mapping) or value is None:
         return None
     unit = str(found.get("unit", ""))
     scale = _SECONDS[unit] * per_second if unit in _SECONDS else 1.0
-    return float(found[statistic]) * scale
+    return float(value) * scale
 
 
 def _option(content: Raw, name: str) -> str:
@@ -163,7 +189,7 @@ def _guided(benchmark: Raw, content: Raw, path: Path) -> Cells:
 
     def value(name: str, statistic: str, scale: float = 1.0) -> str:
         found = metrics.get(name, {}).get("successful") or {}
-        number = found.get("percentiles", {}).get(statistic, found.get(statistic))
+        number = percentile({**found, **found.get("percentiles", {})}, statistic)
         return _text(None if number is None else float(number) * scale)
 
     if not (metrics.get("request_totals") or {}).get("successful", 1):
@@ -196,7 +222,7 @@ def _inference_perf(content: Raw, path: Path) -> list[Cells]:
              "inter_token_latency": "itl", "request_latency": "e2e"}  # fmt: skip
     for theirs, ours in names.items():
         for statistic, column in (("median", "p50"), ("mean", "mean"), ("p99", "p99")):
-            value = _at(latency, theirs, statistic)
+            value = percentile(_at(latency, theirs) or {}, statistic)
             cells[f"{ours}_ms_{column}"] = _text(None if value is None else float(value) * 1e3)
     if not cells.get("concurrency_or_rate"):
         cells |= {"load_type": "rate", "concurrency_or_rate": _text(rate["requests_per_sec"])}

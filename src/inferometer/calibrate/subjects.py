@@ -1,5 +1,7 @@
 """What a row measured: its deployment, with engine defaults where it says nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from inferometer.calibrate.layouts import stated_workers
@@ -21,7 +23,13 @@ each has a twin of the same configuration, clients and lengths that is slower by
 
 
 def speculation(row: Row, model: Model) -> Speculation | None:
-    """Return the multi-token prediction of a row whose run is known to use it."""
+    """Return the drafts of a row that counts them, or whose run is known to use them."""
+    if row.cells.get("draft_tokens"):
+        return replace(
+            MULTI_TOKEN,  # its cost, which no file states
+            draft_tokens=int(row.cells["draft_tokens"]),
+            acceptance=float(row.cells["acceptance"]),
+        )
     if not latent(model) or "inferencex" not in row.source or lineage(row) != "trtllm":
         return None
     if row.cells.get("prefill_cfg", ""):

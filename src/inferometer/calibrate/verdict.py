@@ -62,6 +62,7 @@ def judge(
     observations, refusals = observe(rows, find)
     verdicts = [verdict for refusal in refusals for verdict in _refused(refusal)]
     verdicts += verdicts_of(observations, efficiencies, residuals, novelty)
+    verdicts += [verdict for row in rows for verdict in _unusable(row)]
     found: dict[int, list[Verdict]] = {}
     for one in verdicts:
         found.setdefault(id(one.row), []).append(one)
@@ -120,6 +121,13 @@ def _refused(refusal: Refusal) -> list[Verdict]:
     return [
         Verdict(row=refusal.row, metric=name, measured=value, reason=refusal.reason)
         for name, value in refusal.row.metrics.items()
+    ]
+
+
+def _unusable(row: Row) -> list[Verdict]:
+    return [
+        Verdict(row=row, metric=name, measured=value, reason=reason)
+        for name, (value, reason) in row.unusable.items()
     ]
 
 

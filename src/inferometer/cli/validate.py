@@ -5,9 +5,12 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from inferometer.errors import ScenarioError
+
+if TYPE_CHECKING:
+    from inferometer.calibrate.regret import Choice
 
 Format = Literal["table", "json"]
 
@@ -34,7 +37,8 @@ def validate(
         models: Folder of models that the catalogue lacks: one folder per model id ("/" written
             "--") with its config.json.
         overlay: TOML file of a calibration that lies on top of the shipped efficiencies.
-        regret: Whether to report what choosing by prediction would have cost.
+        regret: Whether to report what choosing by prediction would have cost, inside one kind of
+            accelerator and, at today's rents, among several.
         plot: Image or PDF to draw predictions against measurements into.
         format: A table for people, or JSON.
     """
@@ -59,7 +63,10 @@ def validate(
     if dimensions:
         tables["groups"] = [_score(score, dimensions) for score in scores(verdicts, dimensions)]
     if regret:
-        tables["regret"] = _regret(verdicts)
+        from inferometer.calibrate.regret import choices, choices_in_dollars
+
+        tables["regret"] = _regret(choices(verdicts))
+        tables["regret in USD"] = _regret(choices_in_dollars(verdicts, _price))
     tables["refused"] = _refusals(verdicts)
     _show(data, tables, format)
 
@@ -116,22 +123,33 @@ def _score(score: object, dimensions: tuple[str, ...]) -> dict[str, object]:
     }
 
 
-def _regret(verdicts: Sequence[object]) -> list[dict[str, object]]:
-    from inferometer.calibrate.regret import choices
-    from inferometer.calibrate.verdict import Verdict
-
-    found = choices([v for v in verdicts if isinstance(v, Verdict)])
+def _regret(found: "Sequence[Choice]") -> list[dict[str, object]]:
     rows: list[dict[str, object]] = [
         {
             "model": choice.model, "isl": choice.inputs, "osl": choice.outputs,
             "tpot_limit_ms": choice.tpot_limit_ms, "options": choice.options,
-            "regret_fraction": choice.regret,
+            "accelerators": choice.accelerators, "regret_fraction": choice.regret,
         }
         for choice in found
     ]  # fmt: skip
     mean = sum(choice.regret for choice in found) / len(found) if found else None
-    return [*rows, {"model": "mean", "isl": "", "osl": "", "tpot_limit_ms": None,
-                    "options": len(found), "regret_fraction": mean}]  # fmt: skip
+    whole: dict[str, object] = {
+        "model": "mean",
+        "isl": "",
+        "osl": "",
+        "tpot_limit_ms": None,
+        "accelerators": None,
+    }
+    return [*rows, whole | {"options": len(found), "regret_fraction": mean}]
+
+
+def _price(key: str) -> float | None:
+    """Return the newest rent of one accelerator on demand, USD/s; None if unpriced."""
+    from inferometer.cli.prices import price_of
+    from inferometer.cli.scenario import PriceSpec
+
+    found = price_of(key, PriceSpec())
+    return None if found is None else found.price
 
 
 def _refusals(verdicts: Sequence[object]) -> list[dict[str, object]]:

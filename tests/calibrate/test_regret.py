@@ -1,0 +1,49 @@
+"""What choosing by prediction costs: inside one kind of accelerator, in dollars among several."""
+
+import pytest
+
+from inferometer.calibrate.measurement import Row
+from inferometer.calibrate.regret import choices, choices_in_dollars
+from inferometer.calibrate.verdict import Verdict
+
+RENT = {"h100-sxm": 2.0, "h200-sxm": 3.0}
+
+
+def run(key: str, gpu: str, gpus: int, tpot: float, believed: float) -> list[Verdict]:
+    """Return verdicts of 8 clients with 100 tokens each; the time to the first is one step."""
+    cells = {"isl": "100", "osl": "100", "concurrency_or_rate": "8", "num_gpus": str(gpus)}
+    metrics = {"ttft_ms_p50": tpot, "tpot_ms_p50": tpot}
+    row = Row(key=key, source="lab", family="llama3", gpu=gpu, model="llama-3.1-8b", cells=cells,
+              metrics=metrics, layout="serving")  # fmt: skip
+    return [Verdict(row=row, metric=n, measured=v, predicted=believed) for n, v in metrics.items()]
+
+
+def test_dollars_decide_among_accelerators() -> None:
+    """H200 is 1.4 x as fast at 1.5 x the rent: the H100 is right, and 7 % cheaper."""
+    both = run("a", "H100-SXM", 1, 14.0, 14.0) + run("b", "H200-SXM", 1, 10.0, 10.0)
+    (right,) = (c for c in choices_in_dollars(both, RENT.get) if c.tpot_limit_ms == 15)
+    assert (right.chosen, right.best, right.regret) == ("a", "a", 0.0)
+    flattered = run("a", "H100-SXM", 1, 14.0, 14.0) + run("b", "H200-SXM", 1, 10.0, 9.0)
+    (wrong,) = (c for c in choices_in_dollars(flattered, RENT.get) if c.tpot_limit_ms == 15)
+    assert (wrong.chosen, wrong.best, wrong.accelerators) == ("b", "a", 2)
+    assert wrong.regret == pytest.approx((3.0 * 10) / (2.0 * 14) - 1)
+    assert not choices(flattered)  # one configuration of each kind is no choice inside a kind
+
+
+def test_what_is_unpriced_cannot_be_chosen() -> None:
+    both = run("a", "H100-SXM", 1, 14.0, 14.0) + run("b", "B200-SXM", 1, 5.0, 5.0)
+    assert not choices_in_dollars(both, RENT.get)
+
+
+def test_inside_one_kind_accelerators_are_the_cost() -> None:
+    """Two accelerators at 1.5 x the speed of one cost a third more per token."""
+    both = run("one", "H100-SXM", 1, 15.0, 15.0) + run("two", "H100-SXM", 2, 10.0, 7.0)
+    (first, *_) = choices(both)
+    assert (first.chosen, first.best, first.options) == ("two", "one", 2)
+    assert first.regret == pytest.approx(2 * 10 / 15 - 1)
+    assert not choices_in_dollars(both, RENT.get)
+
+
+def test_a_limit_that_only_one_keeps_is_no_choice() -> None:
+    both = run("one", "H100-SXM", 1, 20.0, 20.0) + run("two", "H100-SXM", 2, 10.0, 10.0)
+    assert {choice.tpot_limit_ms for choice in choices(both)} == {30.0, 60.0}
