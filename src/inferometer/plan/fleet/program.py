@@ -158,8 +158,28 @@ class Program:
 def kept_on(solution: Solution, min_on: int) -> Solution:
     """Return a fleet, nowhere smaller, whose replicas stay `min_on` slots once started.
 
-    Each slot takes the most that the `min_on` slots up to it have: a rise is then followed by no
-    fall within that time.
+    Round the slots, each takes at least what was started in the `min_on` - 1 slots before it.
+    Where two rounds do not settle that, each takes the most that the `min_on` slots up to it have:
+    a rise is then followed by no fall within that time.
     """
+    on, slots = solution.replicas.copy(), solution.replicas.shape[1]
+    begun = np.zeros_like(on)
+    for step in range(3 * slots):
+        slot = step % slots
+        recent = np.unique(np.arange(slot - min_on + 1, slot) % slots)
+        on[:, slot] = np.maximum(solution.replicas[:, slot], begun[:, recent].sum(axis=1))
+        begun[:, slot] = np.maximum(on[:, slot] - on[:, slot - 1], 0)
+    found = replace(solution, replicas=on)
+    if keeps(found, min_on):
+        return found
     earlier = [np.roll(solution.replicas, shift, axis=1) for shift in range(min_on)]
     return replace(solution, replicas=np.max(earlier, axis=0))
+
+
+def keeps(solution: Solution, min_on: int) -> bool:
+    """Return whether all replicas of a fleet stay `min_on` slots once started."""
+    on = solution.replicas
+    begun = np.maximum(on - np.roll(on, 1, axis=1), 0)
+    spans = min(min_on, on.shape[1])
+    recent = np.sum([np.roll(begun, shift, axis=1) for shift in range(spans)], axis=0)
+    return bool((recent <= on).all())

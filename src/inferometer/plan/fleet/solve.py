@@ -8,8 +8,9 @@ import numpy as np
 from highspy._core import _Highs  # the public class prints a banner to stdout when made
 
 from inferometer.errors import InfeasibleError
+from inferometer.plan.fleet.path import cheapest_way, kept_way, search_of
 from inferometer.plan.fleet.pool import Load, Market, Pool
-from inferometer.plan.fleet.program import Program, Solution, kept_on
+from inferometer.plan.fleet.program import Program, Solution, keeps, kept_on
 from inferometer.units import Fraction
 
 IMPOSSIBLE = (
@@ -38,9 +39,10 @@ def solve(
     arXiv 2404.14527, here over time), sum_g x_gct = 1, spot shares, n_gt - n_g,t-1 <= s_gt, and
     the last `min_on` s_g <= n_gt in sum.
 
-    Every slot is solved alone first, which is the answer where starting is free. Otherwise no slot
-    can cost less than it does alone, which as a row of the program closes the gap that fractional
-    replicas leave, and the slots together are a fleet to start from.
+    Every slot is solved alone first, which is the answer where starting is free. Otherwise the
+    cheapest way through the slots is looked for (`path`). Where that ends short of `gap`, no slot
+    can cost less than it does alone, which as a row of the program closes much of the gap that
+    fractional replicas leave, and what was found is a fleet to start from.
 
     Args:
         pools: What can be rented.
@@ -61,17 +63,50 @@ def solve(
             return None
         alone.append(part)
     together = _joined(alone)
-    if market.min_on == 1 and not any(pool.start for pool in pools):
+    starting = any(pool.start for pool in pools)
+    if load.slots == 1 or (market.min_on == 1 and not starting):
         return together
+    search = search_of(pools, load, market, alone, gap)
+    way = cheapest_way(search) or together
+    if market.min_on > 1 and not keeps(way, market.min_on):
+        kept = kept_way(search, way)
+        way = way if kept is None else kept
+    if keeps(way, market.min_on) and way.cost - way.bound <= gap * way.cost:
+        return way
+    return _improved(pools, load, market, (alone, way), (gap, time_limit))
+
+
+def _improved(
+    pools: Sequence[Pool],
+    load: Load,
+    market: Market,
+    known: tuple[Sequence[Solution], Solution],
+    limits: tuple[float, float],
+) -> Solution | None:
+    """Return the best fleet found from one that may not keep its replicas long enough.
+
+    Args:
+        pools: What can be rented.
+        load: What is asked.
+        market: How long a replica stays.
+        known: Each slot alone, and all of them together with what no fleet costs less than.
+        limits: Gap and time limit.
+    """
+    (alone, together), (gap, time_limit) = known, limits
+    floor = together.bound
     program = Program(pools, load, market)
     for slot, part in enumerate(alone):
         program.hold_above(slot, part.bound)
-    found = kept_on(together, market.min_on)
+    kept = keeps(together, market.min_on)
+    found = together if kept else kept_on(together, market.min_on)
     for at in range(0, load.slots, WINDOW):
         program.keep_but(found, slice(at, at + WINDOW))
         found = _solved(program, gap / 4, time_limit / 6 * WINDOW / load.slots, found) or found
+    if found.cost - floor <= gap * found.cost:
+        return replace(found, bound=floor)
     program.keep_but(found, slice(0, load.slots))
-    return _solved(program, gap, 3 * time_limit / 4, found)
+    last = _solved(program, gap, 3 * time_limit / 4, found)
+    return None if last is None else replace(last, bound=max(last.bound, min(floor, last.cost)))
 
 
 def _piece(pools: Sequence[Pool], load: Load, market: Market, at: slice) -> Program:
