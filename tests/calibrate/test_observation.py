@@ -11,7 +11,8 @@ from inferometer.calibrate.files import read
 from inferometer.calibrate.finding import finder
 from inferometer.calibrate.forecast import forecast
 from inferometer.calibrate.measurement import Load, Observation
-from inferometer.calibrate.observation import SPREAD_MEAN, observe
+from inferometer.calibrate.observation import observe
+from inferometer.calibrate.serving_load import SPREAD_MEAN
 from inferometer.catalog.efficiency import efficiencies
 
 HEADER = (
@@ -112,3 +113,17 @@ def test_inferencex_gives_tensorrt_llm_room_for_one_prompt_a_step(seen: Seen) ->
 
     assert 1024 + 64 < budget("trtllm", "aic-silicon/inferencex") < 2 * 1024
     assert budget("trtllm", "lab") == budget("vllm", "aic-silicon/inferencex") == 8192
+
+
+def test_all_requests_at_once_are_a_run_that_starts_with_its_backlog(seen: Seen) -> None:
+    def first(requests: str, load: str = "offline", clients: str = "") -> float:
+        one = seen(row(load=load, clients=clients, requests=requests))
+        (group,) = compile_groups([one], efficiencies())
+        return float(forecast(group)["ttft_p50"][0])
+
+    assert first("1000") > 3 * first("200")
+    assert first("1000") == pytest.approx(first("1000", "rate", "1000000"), rel=0.01)
+
+
+def test_without_a_number_of_requests_all_at_once_is_a_full_house(seen: Seen) -> None:
+    assert load(seen, row(load="offline", clients="")).kind == "offline"

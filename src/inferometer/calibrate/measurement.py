@@ -31,9 +31,10 @@ class Load:
     """What a load generator did.
 
     Attributes:
-        kind: "closed" (so many clients), "open" (a rate), "static" (one batch), "prompt" (one batch
-            of prompts alone), "offline" (all requests at once), "bounded" (the highest rate that
-            keeps `tpot_limit`) or "step".
+        kind: "closed" (so many clients), "open" (a rate, infinite where all requests of a run come
+            at once), "static" (one batch), "prompt" (one batch of prompts alone), "offline" (all
+            requests at once, as many as keep it busy), "bounded" (the highest rate that keeps
+            `tpot_limit`) or "step".
         inputs: Mean prompt length, tokens.
         outputs: Mean output length, tokens.
         clients: Clients, or sequences of the static batch, over all replicas.

@@ -6,14 +6,17 @@ from dataclasses import replace
 from inferometer.calibrate.layouts import layout, mixed_pools, pool, stated_workers
 from inferometer.calibrate.measurement import Load, Observation, Pass, Refusal, Row, Subject
 from inferometer.calibrate.resolution import FindModel, noted
+from inferometer.calibrate.serving_load import serving_load
 from inferometer.calibrate.subjects import deployment
 from inferometer.calibrate.tables import number
-from inferometer.catalog import tables
 from inferometer.catalog.models import Model
 from inferometer.deployment import Deployment, Parallelism
 from inferometer.errors import InferometerError
 from inferometer.perf.counts import layer_counts
 from inferometer.perf.rates import scales
+
+OPEN_SEQUENCES = 256
+"""Sequences that a decode pool admits where no number of clients bounds them: vLLM's default."""
 
 TASK_INPUTS: Mapping[str, float] = {
     "lm-arena-chat": 120.0,
@@ -26,34 +29,6 @@ TASK_INPUTS: Mapping[str, float] = {
 """Mean prompt tokens of ML.ENERGY's tasks, which its files leave out. Assumed from the data sets
 that its documentation names (LM Arena, GPQA Diamond, fill-in-the-middle files, ShareGPT, EvalPlus,
 image chat with 576 image tokens); short against the outputs except for the last three."""
-
-MLPERF_LENGTHS: Mapping[str, str] = {
-    "llama2-70b": "mlperf-llama2-70b",
-    "llama3.1-8b": "mlperf-llama3.1-8b",
-    "llama3.1-405b": "mlperf-llama3.1-405b",
-    "mixtral-8x7b": "mlperf-mixtral-8x7b",
-    "deepseek-r1": "reasoning",
-    "gpt-oss": "reasoning",
-    "gptj": "mlperf-llama3.1-8b",
-    "gpt-j": "mlperf-llama3.1-8b",
-}
-"""Length profile of each MLPerf benchmark by the beginning of its name; GPT-J summarises the same
-articles as Llama-3.1-8B, and gpt-oss is taken to reason as long as DeepSeek-R1 (assumed)."""
-
-MLPERF_TPOT: Mapping[tuple[str, str], float] = {
-    ("llama2-70b", "server"): 0.200,
-    ("llama2-70b", "interactive"): 0.040,
-    ("mixtral-8x7b", "server"): 0.200,
-    ("llama3.1-405b", "server"): 0.175,
-    ("llama3.1-405b", "interactive"): 0.080,
-    ("llama3.1-8b", "server"): 0.100,
-    ("llama3.1-8b", "interactive"): 0.030,
-    ("deepseek-r1", "server"): 0.080,
-}
-"""Limits on time per output token (p99) of MLPerf inference v4.1 to v5.1, s (MLCommons rules)."""
-
-DEFAULT_TPOT = 0.2
-"""The loosest of them, for benchmarks not listed."""
 
 
 def observe(rows: Iterable[Row], find: FindModel) -> tuple[list[Observation], list[Refusal]]:
@@ -91,7 +66,7 @@ def model_name(row: Row) -> str:
 
 
 def _serving(row: Row, model: Model) -> Observation:
-    load = _serving_load(row)
+    load = serving_load(row)
     prefill, decode = (pool(row, model, name) for name in ("prefill_cfg", "decode_cfg"))
     if prefill is None or decode is None or mixed_pools(row):
         parallelism, replicas = layout(row, model)
@@ -113,87 +88,6 @@ def _subject(
     wanted = load.clients / ranks if load.kind in {"closed", "static", "prompt"} else limit
     made = deployment(row, model, parallelism, replicas=replicas, sequences=max(wanted, 1) + 0.999)
     return Subject(deployment=made)
-
-
-def _serving_load(row: Row) -> Load:
-    cells = row.cells
-    inputs, outputs = number(cells.get("isl", "")), number(cells.get("osl", ""))
-    tpot = 0.0
-    if inputs is None or outputs is None:
-        inputs, outputs, tpot = _benchmark(row)
-    clients = number(cells.get("concurrency_or_rate", ""))
-    if inputs <= 0 or outputs <= 0 or (clients is not None and clients <= 0):
-        raise InferometerError(f"{row.key}: isl, osl and concurrency_or_rate must be positive")
-    if _spread(row):
-        inputs, outputs = inputs * SPREAD_MEAN, outputs * SPREAD_MEAN
-    requests = number(cells.get("num_requests", "")) or 0.0
-    stated = cells.get("load_type", "")
-    if stated in {"concurrency", "batch"} and clients:
-        kind = "closed" if stated == "concurrency" else "static"
-        load = Load(kind=kind, inputs=inputs, outputs=outputs, clients=clients, requests=requests)
-        return _started(row, load) if kind == "closed" else load
-    if stated == "rate" and clients:
-        load = Load(kind="open", inputs=inputs, outputs=outputs, rate=clients, requests=requests)
-        return replace(load, lockstep=_lockstep(row, load))
-    if stated == "rate" and tpot:
-        return Load(kind="bounded", inputs=inputs, outputs=outputs, tpot_limit=tpot)
-    if stated == "concurrency":  # not stated: one client, the only load that needs no number
-        return Load(kind="closed", inputs=inputs, outputs=outputs)
-    return Load(kind="offline", inputs=inputs, outputs=outputs, requests=requests)
-
-
-def _started(row: Row, load: Load) -> Load:
-    """Return a closed loop with how it starts, and whether its clients stay in step.
-
-    All clients start at once: a mean counts those first requests by their share, and so must a
-    statistic that does not say which it is; a median sees them where they are the most.
-    """
-    share = min(load.clients / load.requests, 1.0) if load.requests else 1 / ROUNDS_OF_A_RUN
-    unknown = "does not say" in row.cells.get("latency_stat_note", "")
-    median = share if unknown else float(share > 1 / 2)
-    return replace(load, burst=share, burst_median=median, lockstep=_lockstep(row, load))
-
-
-def _lockstep(row: Row, load: Load) -> float:
-    """Return 1 for requests of one length: the source says no spread, and means are whole."""
-    whole = load.inputs.is_integer() and load.outputs.is_integer()
-    return float(whole and not _spread(row))
-
-
-def _spread(row: Row) -> bool:
-    """Return whether the lengths of a row are the greatest of its requests, as InferenceX's are."""
-    return "inferencex" in f"{row.source} {row.cells.get('workload', '')}".lower()
-
-
-SPREAD_MEAN = 0.9
-"""Mean over nominal length of InferenceX's requests, uniform from 0.8 of it (the random range ratio
-of its benchmark scripts). Clients / (TTFT + TPOT (outputs - 1)) misses its rates by as much."""
-
-
-OPEN_SEQUENCES = 256
-"""Sequences that a decode pool admits where no number of clients bounds them: vLLM's default."""
-
-ROUNDS_OF_A_RUN = 10.0
-"""Requests per client of a benchmark run that states no number: InferenceX's ten."""
-
-
-def _benchmark(row: Row) -> tuple[float, float, float]:
-    """Return mean lengths and TPOT limit of an MLPerf benchmark, by its name.
-
-    Raises:
-        InferometerError: the row states no lengths and no benchmark of known ones.
-    """
-    name = row.model.lower()
-    profile = next((p for start, p in MLPERF_LENGTHS.items() if name.startswith(start)), "")
-    if not profile:
-        raise InferometerError(f"{row.key}: no isl and osl, and {row.model!r} is no benchmark "
-                               "of known lengths")  # fmt: skip
-    lengths = tables.length_profile(profile)
-    start = next(start for start in MLPERF_LENGTHS if name.startswith(start))
-    words = row.cells.get("workload", "").lower()
-    scenario = "interactive" if "interactive" in words else "server"
-    limit = MLPERF_TPOT.get((start, scenario), DEFAULT_TPOT)
-    return float(lengths.input_mean or 0), float(lengths.output_mean or 0), limit
 
 
 def _energy(row: Row, model: Model) -> Observation:

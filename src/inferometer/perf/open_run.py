@@ -153,12 +153,14 @@ def _tail(run: _Run, decode: Floats, steps: Floats, machine: Machine, demand: De
     """Return how long the longest of exponential stays lasts after the last start, s.
 
     From r running sequences, the next end is 1/r of a stay away, and steps shorten as they end: the
-    sum over r of (a + b r) / r, with a step of a alone and of a + b r at r.
+    sum over r of (a + b r) / r, with a step of a alone and of a + b r at r (harmonic numbers to
+    1/r).
     """
     turns = np.maximum(_started(run.count, run) / decode, NEAR)
     left = np.clip(run.count * -np.expm1(-turns) / turns, 1.0, run.inside)
     alone = steps * decode_step(np.ones_like(left), machine, demand).total
-    return alone * (np.log(left) + np.euler_gamma) + np.maximum(decode - alone, 0.0)
+    ends = np.log(left) + np.euler_gamma + 1 / (2 * left)
+    return alone * ends + np.maximum(decode - alone, 0.0)
 
 
 def _queue(load: Floats, service: Floats) -> Floats:
