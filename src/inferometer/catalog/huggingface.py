@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.catalog.architecture import Model, grouped_layers
-from inferometer.catalog.families import dense, early, hybrid, mixture
+from inferometer.catalog.families import dense, early, hybrid, mixture, parallel_mixture
 from inferometer.catalog.families.family import SHAPING, Family
 from inferometer.catalog.fields import Fields
 from inferometer.catalog.load import shipped
@@ -20,6 +20,7 @@ FAMILIES: Mapping[str, Family] = {
     **dense.FAMILIES,
     **early.FAMILIES,
     **mixture.FAMILIES,
+    **parallel_mixture.FAMILIES,
     **hybrid.FAMILIES,
 }
 """Families by `model_type`."""
@@ -89,7 +90,7 @@ def _model(outer: Fields, name: str) -> Model:
     for field in sorted(SHAPING - family.reads):
         if c.raw.get(field):
             raise c.fault(field, f"given, but not known of {kind}")
-    layers = c.layers()
+    layers = c.layers() * family.parts
     tied = outer.flag("tie_word_embeddings", default=family.tied)
     return Model(
         key=name,

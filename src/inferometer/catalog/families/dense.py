@@ -177,6 +177,17 @@ def _cohere2(c: Fields, i: int, layers: int) -> Block:
     return grouped(c, bias=bias_of(c), window=window), dense(c), hidden_of(c)
 
 
+def _phi3_small(c: Fields, i: int, layers: int) -> Block:
+    # Every other layer looks at blocks; its keys and values are all kept, so it counts as full.
+    width = c.whole("ff_intermediate_size")
+    return grouped(c, bias="all"), _with_gate_bias(c, width), 4 * hidden_of(c)
+
+
+def _with_gate_bias(c: Fields, width: int) -> FeedForward:
+    """Return a gated block whose three matrices have biases."""
+    return FeedForward(width=width, extra_weights=2 * width + hidden_of(c))
+
+
 def _no_norm(c: Fields) -> int:
     return 0
 
@@ -209,6 +220,7 @@ FAMILIES: Mapping[str, Family] = {
     "arcee": Family(_arcee),
     "apertus": Family(_apertus),
     "chameleon": Family(_chameleon),
+    "phi3small": Family(_phi3_small, tied=True, outside=final_layer_norm),
     "olmo": Family(_olmo, outside=_no_norm),
     "olmo2": Family(_olmo2),
     "olmo3": Family(_olmo3),

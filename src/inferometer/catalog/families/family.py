@@ -41,6 +41,7 @@ class Family:
         outside: Weights outside layers and embeddings.
         context: Longest context if the family's files do not say; None makes it an error.
         reads: Fields of `SHAPING` that the reader of layers takes into account.
+        parts: Layers of ours in one layer of the file.
     """
 
     block: LayerReader
@@ -48,3 +49,4 @@ class Family:
     outside: Callable[[Fields], int] = final_norm
     context: int | None = None
     reads: frozenset[str] = frozenset()
+    parts: int = 1
