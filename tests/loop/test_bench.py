@@ -184,7 +184,7 @@ def test_both_files_are_read_back(tmp_path: Path) -> None:
 
 def _trace(size: int, *, prefixes: Prefixes | None = None) -> Trace:
     return Trace(
-        arrival=np.arange(size) * 10.0,
+        arrival=np.linspace(0.0, 10.0 * (size - 1), size),
         input_tokens=np.full(size, 40),
         output_tokens=np.full(size, 300),
         prefixes=prefixes,

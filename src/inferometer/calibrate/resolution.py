@@ -3,6 +3,7 @@
 import functools
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from inferometer.calibrate.measurement import Row
 from inferometer.catalog import tables
@@ -48,17 +49,23 @@ def accelerator(row: Row) -> Accelerator:
     Raises:
         CatalogError: neither is known.
     """
-    return _accelerator(row.gpu, row.cells.get("gpu_raw", ""))
+    return _accelerator(row.gpu, row.cells.get("gpu_raw", ""), catalog_of(row))
+
+
+def catalog_of(row: Row) -> Path | None:
+    """Return the file of own catalogue records that a row is to be read with, if it names one."""
+    named = row.cells.get("catalog", "")
+    return Path(named) if named else None
 
 
 @functools.cache
-def _accelerator(name: str, raw: str) -> Accelerator:
+def _accelerator(name: str, raw: str, catalog: Path | None) -> Accelerator:
     try:
-        return tables.accelerator(name)
+        return tables.accelerator(name, catalog)
     except CatalogError:
         if not raw:
             raise
-        return tables.accelerator(raw)
+        return tables.accelerator(raw, catalog)
 
 
 def engine(row: Row) -> Engine:
@@ -68,11 +75,22 @@ def engine(row: Row) -> Engine:
     others share its design.
     """
     names = [row.cells.get(name, "") for name in ("engine_norm", "engine")]
+    own = _own_engines(catalog_of(row))
+    if found := next((own[name] for name in names if name in own), None):
+        return found
     key = next((found for name in names if (found := _engine_key(name))), "vllm")
     date = _month(row.cells.get("measured_date", ""))
     if not date and row.layout == "steps_static":
         date = "2024-01"  # MuxServe's measurements, published in April 2024
     return tables.engines()[_release(key, date, row.cells.get("engine_version", ""))]
+
+
+@functools.cache
+def _own_engines(catalog: Path | None) -> Mapping[str, Engine]:
+    """Return the engines that only the file of own records has."""
+    shipped = tables.engines()
+    known = shipped if catalog is None else tables.engines(catalog)
+    return {key: record for key, record in known.items() if key not in shipped}
 
 
 def lineage(row: Row) -> str:

@@ -6,7 +6,14 @@ import numpy as np
 
 from inferometer.calibrate.layouts import stated_workers
 from inferometer.calibrate.measurement import Row
-from inferometer.calibrate.resolution import accelerator, engine, latent, lineage, precision
+from inferometer.calibrate.resolution import (
+    accelerator,
+    catalog_of,
+    engine,
+    latent,
+    lineage,
+    precision,
+)
 from inferometer.calibrate.tables import number
 from inferometer.catalog import tables
 from inferometer.catalog.models import Model
@@ -62,7 +69,7 @@ def deployment(
     return Deployment(
         model=model,
         accelerator=chip,
-        node=tables.node(chip.key),
+        node=tables.node(chip.key, catalog_of(row)),
         parallelism=parallelism,
         precision=precision(row, model),
         settings=EngineSettings(

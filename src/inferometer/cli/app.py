@@ -33,6 +33,7 @@ app.command("inferometer.cli.meter:app", name="meter")
 app.command("inferometer.cli.gateway:app", name="gateway")
 app.command("inferometer.cli.up:up", name="up")
 app.command("inferometer.cli.bench:bench", name="bench")
+app.command("inferometer.cli.optimise:optimise", name="optimise")
 
 OK, FAILED, BAD_INPUT, INFEASIBLE, INTERRUPTED = 0, 1, 2, 3, 130
 

@@ -13,7 +13,7 @@ from inferometer.errors import ScenarioError
 
 if TYPE_CHECKING:
     from inferometer.loop.bench import Bench
-    from inferometer.loop.jobs import Fitting
+    from inferometer.loop.jobs import Bounds, Fitting
     from inferometer.workload.trace import Trace
 
 Format = Literal["table", "json"]
@@ -108,15 +108,13 @@ def bench(
     from inferometer.loop.bench import Load
     from inferometer.loop.bench import bench as run
     from inferometer.loop.client import Endpoint
-    from inferometer.loop.jobs import Bounds, fitted, jobs_of
+    from inferometer.loop.jobs import Bounds, jobs_of
     from inferometer.loop.machine import watts_per_core
     from inferometer.loop.supervise import interruptible
 
     asked = asked or Asked()
     bounds = Bounds(prompt=asked.max_prompt, output=asked.max_output)
-    trace, fitting = fitted(
-        _trace(asked), bounds, requests=asked.requests, rate=asked.rate, seed=asked.seed
-    )
+    trace, fitting = cut_trace(asked, bounds)
     load = Load(
         loop=loop, clients=clients, warm=warm, watts=watts_per_core() if watts is None else watts
     )
@@ -125,6 +123,18 @@ def bench(
         found = run(target, jobs_of(trace, asked.seed), load, engine=engine)
     _write(found, measured or Measured(), model, csv, json)
     _show(found, fitting, format)
+
+
+def cut_trace(asked: Asked, bounds: "Bounds") -> "tuple[Trace, Fitting]":
+    """Return the requests that are asked for, and how they were made to fit.
+
+    Raises:
+        ScenarioError: two sources of requests, or none of them.
+        WorkloadError: a source that cannot be read.
+    """
+    from inferometer.loop.jobs import fitted
+
+    return fitted(_trace(asked), bounds, requests=asked.requests, rate=asked.rate, seed=asked.seed)
 
 
 def _trace(asked: Asked) -> "Trace":

@@ -1,6 +1,7 @@
 """`inferometer validate`: predict measured rows, and say how far off the predictions are."""
 
 import csv
+import dataclasses
 import math
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from inferometer.errors import ScenarioError
 
 if TYPE_CHECKING:
+    from inferometer.calibrate.measurement import Row
     from inferometer.calibrate.regret import Choice
 
 Format = Literal["table", "json"]
@@ -49,7 +51,7 @@ def validate(
     from inferometer.catalog.efficiency import efficiencies
     from inferometer.catalog.uncertainty import basis, residuals
 
-    rows = read(data)
+    rows = [_described(row, overlay) for row in read(data)]
     known = novelty(basis(overlay))
     verdicts = judge(rows, finder(models), efficiencies(overlay), residuals(overlay), known)
     if rows_out is not None:
@@ -69,6 +71,13 @@ def validate(
         tables["regret in USD"] = _regret(choices_in_dollars(verdicts, _price))
     tables["refused"] = _refusals(verdicts)
     _show(data, tables, format)
+
+
+def _described(row: "Row", overlay: Path | None) -> "Row":
+    """Return the row with the overlay as its catalogue, unless it names one of its own."""
+    if overlay is None or row.cells.get("catalog"):
+        return row
+    return dataclasses.replace(row, cells={**row.cells, "catalog": str(overlay)})
 
 
 def _dimensions(by: str) -> tuple[str, ...]:

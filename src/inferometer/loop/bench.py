@@ -59,7 +59,7 @@ def bench(endpoint: Endpoint, jobs: Sequence[Job], load: Load, *, engine: str = 
     """
     counted = engine or endpoint.url
     if load.warm:
-        short = [replace(job, at=0.0, output_tokens=2) for job in jobs[: load.warm]]
+        short = [_other(job) for job in jobs[: load.warm]]
         with contextlib.suppress(EngineError):  # said once, by the run itself
             drive(endpoint, short, clients=1)
     first = read(counted)
@@ -67,6 +67,12 @@ def bench(endpoint: Endpoint, jobs: Sequence[Job], load: Load, *, engine: str = 
     took = spent(first, read(counted), load.watts)
     offered = offered_rate(jobs) if load.loop == "open" else 0.0
     return Bench(run=run, summary=summarise(run, took, loop=load.loop, offered=offered), spent=took)
+
+
+def _other(job: Job) -> Job:
+    """Return a short job of the same length whose prompt leaves nothing useful in a cache."""
+    words = " ".join(reversed(job.prompt.split()))
+    return replace(job, at=0.0, output_tokens=2, prompt=words)
 
 
 def offered_rate(jobs: Sequence[Job]) -> PerSecond:

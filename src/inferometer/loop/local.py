@@ -1,0 +1,85 @@
+"""The engine on this machine as a deployment of the catalogue, and its overlay from a sweep."""
+
+import datetime as dt
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from inferometer.catalog import tables
+from inferometer.catalog.efficiency import efficiencies
+from inferometer.catalog.models import model
+from inferometer.deployment import Deployment, EngineSettings, Precision
+from inferometer.loop.client import Endpoint
+from inferometer.loop.fitting import Fit, fit, overlay_text, write_overlay
+from inferometer.loop.machine import ENGINE, KEY, Machine, records, this_machine
+from inferometer.loop.setting import Setting
+from inferometer.loop.sweep import Sizes, sweep
+from inferometer.loop.variants import format_of
+
+KV_KEYS = {"f16": "fp16"}
+"""Formats of the KV cache by the catalogue's names, where they differ."""
+
+
+def kv_key(kv: str) -> str:
+    """Return the catalogue's name of a format of the KV cache."""
+    return KV_KEYS.get(kv, kv)
+
+
+def deployment_here(file: Path, setting: Setting, overlay: Path) -> Deployment:
+    """Return the engine with a setting, on the machine that the overlay describes."""
+    engine = tables.engines(overlay)[ENGINE]
+    linear = tables.number_format(format_of(file), overlay)
+    return Deployment(
+        model=model(str(file)),
+        accelerator=tables.accelerators(overlay)[KEY],
+        node=tables.nodes(overlay)[KEY],
+        precision=Precision(
+            linear=linear, experts=linear, kv=tables.number_format(kv_key(setting.kv), overlay)
+        ),
+        settings=EngineSettings(
+            engine=engine,
+            max_num_seqs=setting.slots,
+            max_batched_tokens=setting.batch,
+            memory_fraction=engine.memory_fraction,
+            prefix_caching=setting.prefix_cache,
+        ),
+    )
+
+
+def calibrated_here(
+    endpoint: Endpoint,
+    file: Path,
+    setting: Setting,
+    output: Path,
+    say: Callable[[str], None],
+    *,
+    machine: Machine | None = None,
+    sizes: Sizes | None = None,
+) -> Fit:
+    """Sweep the engine at an endpoint and write the overlay of this machine; return the fit.
+
+    Args:
+        endpoint: The engine, on this machine.
+        file: GGUF file that it serves.
+        setting: Its setting; the decode step is measured at one sequence, half and all slots.
+        output: TOML file to write.
+        say: Told what is under way.
+        machine: This machine, if it was described before.
+        sizes: How much the sweep sends.
+
+    Raises:
+        EngineError: the engine went away.
+        ScenarioError: a sweep that cannot be fitted, or a file that cannot be written.
+    """
+    chip = machine or this_machine()
+    day = dt.datetime.now(dt.UTC).date()
+    text = records(chip, slots=setting.slots, day=day)
+    most = max(setting.slots, 2)
+    found = sweep(endpoint, (1, -(-most // 2), most), sizes=sizes, say=say)
+    with tempfile.TemporaryDirectory() as folder:
+        bare = Path(folder) / "machine.toml"
+        bare.write_text(text, encoding="utf-8")
+        deployment = deployment_here(file, setting, bare)
+        fitted = fit(found, deployment, efficiencies())
+    write_overlay(overlay_text(fitted, deployment, text, day), output)
+    return fitted

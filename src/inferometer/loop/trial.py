@@ -1,0 +1,100 @@
+"""Running the engine with a setting for as long as something is asked of it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from inferometer.errors import EngineError
+from inferometer.loop.bench import Load, bench
+from inferometer.loop.client import Endpoint
+from inferometer.loop.jobs import Job
+from inferometer.loop.local import calibrated_here
+from inferometer.loop.machine import Machine
+from inferometer.loop.quality import Position, positions
+from inferometer.loop.service import Service, tail
+from inferometer.loop.setting import Setting
+from inferometer.loop.stack import ALIAS, StackSpec, up
+from inferometer.loop.summary import Summary
+from inferometer.loop.sweep import Sizes
+from inferometer.loop.variants import weights_file
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bed:
+    """Where trials run.
+
+    Attributes:
+        shipped: GGUF file as shipped.
+        machine: This machine.
+        folder: For logs and overlays.
+        say: Told what is under way.
+    """
+
+    shipped: Path
+    machine: Machine
+    folder: Path
+    say: Say
+
+    def file(self, setting: Setting) -> Path:
+        """Return the weights of a setting."""
+        return weights_file(setting.weights, self.shipped, self.say)
+
+
+@contextmanager
+def engine(bed: Bed, setting: Setting) -> Iterator[Endpoint]:
+    """Run the engine alone with a setting.
+
+    Raises:
+        EngineError: it does not start, or it died while it was used.
+    """
+    spec = StackSpec(setting=setting, model=str(bed.file(setting)), port=None)
+    with up(spec, say=_quiet, folder=bed.folder) as stack:
+        try:
+            yield Endpoint(url=stack.engines[0], model=ALIAS)
+        except EngineError as error:
+            raise EngineError(f"{setting}: {error}{_end(stack.services[0])}") from error
+        if not stack.services[0].running:
+            raise EngineError(f"{setting}: the engine died under load{_end(stack.services[0])}")
+
+
+def _quiet(text: str) -> None:
+    del text
+
+
+def _end(service: Service) -> str:
+    """Return how the engine's process ended, if it did."""
+    process = service.process
+    if process is None or process.poll() is None:
+        return ""
+    return f"; its process ended with {process.returncode}\n{tail(service)}".rstrip()
+
+
+def qualities(bed: Bed, setting: Setting, text: str, count: int) -> Sequence[Position]:
+    """Return what a setting expects of a text; slots do not matter to it."""
+    with engine(bed, replace(setting, slots=1)) as endpoint:
+        return positions(endpoint.url, text, count)
+
+
+def overlay(bed: Bed, setting: Setting, slots: int, sizes: Sizes) -> Path:
+    """Return the overlay of a setting's family, swept with up to `slots` sequences."""
+    most = replace(setting, slots=slots)
+    path = bed.folder / f"{setting.weights}-{setting.kv}-{setting.threads}.toml"
+    with engine(bed, most) as endpoint:
+        calibrated_here(
+            endpoint, bed.file(setting), most, path, bed.say, machine=bed.machine, sizes=sizes
+        )
+    return path
+
+
+def measured(bed: Bed, setting: Setting, jobs: Sequence[Job]) -> Summary:
+    """Return a fresh run of `jobs` with as many clients as the setting has slots."""
+    watts = bed.machine.draw / bed.machine.cores
+    with engine(bed, setting) as endpoint:
+        found = bench(endpoint, jobs, Load(clients=setting.slots, watts=watts))
+    if found.summary.failed:
+        first = next(shot.error for shot in found.run.shots if shot.error)
+        raise EngineError(f"{setting}: {found.summary.failed} requests failed: {first}")
+    return found.summary

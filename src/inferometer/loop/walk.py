@@ -1,0 +1,136 @@
+"""Candidate settings: every combination of the axes, and what is predicted of each."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from inferometer.loop.quality import Quality
+from inferometer.loop.setting import Setting, changed
+from inferometer.loop.summary import Summary
+from inferometer.outcome import Latency
+from inferometer.units import Fraction, UsdPerSecond, UsdPerToken
+from inferometer.workload.slo import Slo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axes:
+    """Values that each part of a setting may take; the shipped one is always among them.
+
+    Attributes:
+        weights: Formats of the weights.
+        kv: Formats of the KV cache.
+        slots: Sequences that run at a time.
+        threads: Threads of arithmetic, 0 leaving it to the engine.
+        batch: Token budgets of a step.
+        prefix_cache: Whether prompts are kept.
+    """
+
+    weights: tuple[str, ...] = ("as-shipped", "q8_0", "q4_0")
+    kv: tuple[str, ...] = ("f16",)
+    slots: tuple[int, ...] = (4, 8, 16)
+    threads: tuple[int, ...] = (0,)
+    batch: tuple[int, ...] = (2048,)
+    prefix_cache: tuple[bool, ...] = (True,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """What settings share if their steps take the same time: they need one sweep together.
+
+    Attributes:
+        weights: Format of the weights.
+        kv: Format of the KV cache.
+        threads: Threads of arithmetic.
+    """
+
+    weights: str
+    kv: str
+    threads: int
+
+    def __str__(self) -> str:
+        return f"{self.weights}-kv-{self.kv}-{self.threads or 'all'}-threads"
+
+
+@dataclass(slots=True, kw_only=True)
+class Candidate:
+    """One setting on its way through the walk.
+
+    Attributes:
+        setting: The setting.
+        quality: Of its weights and cache; None for the reference itself or if not judged.
+        predicted: What is predicted of it; None if it was dropped before.
+        runs: What was measured, one per round.
+        dropped: Why it is not chosen; "" while it may be.
+    """
+
+    setting: Setting
+    quality: Quality | None = None
+    predicted: Summary | None = None
+    runs: list[Summary] = field(default_factory=list[Summary])
+    dropped: str = ""
+
+    @property
+    def family(self) -> Family:
+        """The family of its setting."""
+        return family_of(self.setting)
+
+
+def family_of(setting: Setting) -> Family:
+    """Return the family of a setting."""
+    return Family(weights=setting.weights, kv=setting.kv, threads=setting.threads)
+
+
+def candidates(shipped: Setting, axes: Axes) -> list[Candidate]:
+    """Return every combination of the axes, the shipped setting first."""
+    names = ("weights", "kv", "slots", "threads", "batch", "prefix_cache")
+    values = [_with(getattr(axes, name), getattr(shipped, name)) for name in names]
+    settings = [
+        changed(shipped, **dict(zip(names, combination, strict=True)))
+        for combination in itertools.product(*values)
+    ]
+    return [Candidate(setting=setting) for setting in dict.fromkeys((shipped, *settings))]
+
+
+def _with(values: Sequence[Any], shipped: Any) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys((shipped, *values)))
+
+
+def price(summary: Summary, cost: UsdPerSecond) -> UsdPerToken:
+    """Return what a token of prompt or output cost: rent over tokens of both kinds."""
+    return cost / summary.total_rate
+
+
+def misses(summary: Summary, slo: Slo) -> Iterator[str]:
+    """Yield every target that a run missed, with what it reached."""
+    for target in slo.targets:
+        found: Latency = getattr(summary, target.metric)
+        reached: float = getattr(found, target.quantile)
+        if not reached <= target.limit * (1 - slo.headroom):
+            yield f"{target}: {reached * 1e3:.4g} ms"
+
+
+def mean_misses(runs: Sequence[Summary], slo: Slo) -> Iterator[str]:
+    """Yield every target that the mean of runs missed."""
+    for target in slo.targets:
+        values = [getattr(getattr(run, target.metric), target.quantile) for run in runs]
+        reached = sum(values) / len(values)
+        if not reached <= target.limit * (1 - slo.headroom):
+            yield f"{target}: {reached * 1e3:.4g} ms"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """What quality must be kept.
+
+    Attributes:
+        ratio: Most that perplexity may be over the reference's.
+    """
+
+    ratio: Fraction = 1.05
+
+    def fault(self, quality: Quality) -> str:
+        """Return why a quality is not good enough, "" if it is."""
+        if quality.ratio <= self.ratio:
+            return ""
+        return f"quality: perplexity {quality.ratio:.3f} x the reference, {self.ratio:g} allowed"

@@ -1,0 +1,105 @@
+"""A sweep of a known engine gives back what made it."""
+
+import dataclasses
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inferometer.candidates import one
+from inferometer.catalog import tables
+from inferometer.catalog.efficiency import efficiencies
+from inferometer.catalog.models import model
+from inferometer.deployment import Deployment, EngineSettings, Precision
+from inferometer.errors import ScenarioError
+from inferometer.loop.fitting import fit, overlay_text, write_overlay
+from inferometer.loop.machine import ENGINE, KEY, Machine, cost_here, records, watts_per_core
+from inferometer.loop.sweep import Step, Sweep
+from inferometer.perf.demand import fixed_lengths
+from inferometer.perf.roofline import compile_candidates
+from inferometer.perf.steady import decode_step, prefill_time
+
+DAY = dt.date(2026, 11, 26)
+MACHINE = Machine(
+    name='Test "CPU"', cores=2, clock=2e9, memory=16e9, bandwidth=32e9, draw=16.0, cost=1e-4
+)
+
+
+def _deployment(overlay: Path) -> Deployment:
+    linear = tables.number_format("q8_0")
+    return Deployment(
+        model=model("smollm2-1.7b"),
+        accelerator=tables.accelerators(overlay)[KEY],
+        node=tables.nodes(overlay)[KEY],
+        precision=Precision(linear=linear, experts=linear, kv=tables.number_format("fp16")),
+        settings=EngineSettings(
+            engine=tables.engines(overlay)[ENGINE], max_num_seqs=8, max_batched_tokens=2048,
+            memory_fraction=1.0,
+        ),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Deployment:
+    path = tmp_path / "machine.toml"
+    path.write_text(records(MACHINE, slots=8, day=DAY))
+    return _deployment(path)
+
+
+def _sweep(constant: float, each: float, token: float) -> Sweep:
+    steps = tuple(Step(clients=n, gap=constant + each * n, context=30.0) for n in (1, 4, 8))
+    alone = 0.003 + constant + each
+    return Sweep(prompts=((16.0, 16 * token + alone), (256.0, 256 * token + alone)), steps=steps)
+
+
+@pytest.mark.parametrize(
+    ("constant", "each", "token"),
+    [(0.12, 0.10, 0.08), (0.05, 0.20, 0.08), (0.0, 0.09, 0.09), (0.3, 0.06, 0.10)],
+)
+def test_the_model_reproduces_the_sweep(
+    deployment: Deployment, tmp_path: Path, constant: float, each: float, token: float
+) -> None:
+    found = fit(_sweep(constant, each, token), deployment, efficiencies())
+    path = tmp_path / "overlay.toml"
+    text = overlay_text(found, deployment, records(MACHINE, slots=8, day=DAY), DAY)
+    write_overlay(text, path)
+    again = _deployment(path)
+    machine = compile_candidates(one(again), efficiencies(path))
+    demand = fixed_lengths(np.array([18.0]), np.array([24.0]), machine.shard.reaches)
+    for sequences in (1, 4, 8):
+        step = float(decode_step(np.array([float(sequences)]), machine, demand).total[0])
+        assert step == pytest.approx(constant + each * sequences, rel=0.1)
+    prompts = fixed_lengths(np.array([256.0]), np.array([2.0]), machine.shard.reaches)
+    spent = float(prefill_time(np.array([256.0]), np.array([0.0]), machine, prompts)[0])
+    assert spent == pytest.approx(256 * token + constant, rel=0.1)
+
+
+def test_an_overlay_changes_nothing_else(deployment: Deployment, tmp_path: Path) -> None:
+    found = fit(_sweep(0.12, 0.1, 0.08), deployment, efficiencies())
+    path = tmp_path / "overlay.toml"
+    records_text = records(MACHINE, slots=8, day=DAY)
+    write_overlay(overlay_text(found, deployment, records_text, DAY), path)
+    ours = {f"accelerator:{KEY}", f"release:{ENGINE}"}
+    for name, parameter in efficiencies(path).items():
+        shipped = efficiencies()[name]
+        assert parameter.base == shipped.base
+        assert {k: v for k, v in parameter.factors.items() if k not in ours} == shipped.factors
+
+
+def test_a_disturbed_sweep_is_refused(deployment: Deployment) -> None:
+    sound = _sweep(0.1, 0.1, 0.08)
+    faster = dataclasses.replace(sound, prompts=((16.0, 2.0), (256.0, 1.0)))
+    fewer = dataclasses.replace(sound, steps=tuple(reversed(
+        [dataclasses.replace(s, clients=9 - s.clients) for s in sound.steps])))  # fmt: skip
+    for disturbed in (faster, fewer):
+        with pytest.raises(ScenarioError, match="too disturbed"):
+            fit(disturbed, deployment, efficiencies())
+
+
+def test_rent_and_draw_are_declared_or_the_catalogues() -> None:
+    assert cost_here(3.6) == pytest.approx(0.001)
+    assert cost_here() > 0
+    assert watts_per_core() > 0
+    with pytest.raises(ScenarioError):
+        cost_here(0.0)
