@@ -1,0 +1,137 @@
+"""Closed months of the ledger as Parquet, one file a month, and questions about them in SQL.
+
+A month is closed when the next one has begun (UTC). Its file is written beside its name and moved
+there whole; a file that holds as many rows as the ledger is left as it is, so that a second run
+writes only what has changed: rows that came late, or a month that has closed since.
+"""
+
+import datetime as dt
+import sqlite3
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, get_type_hints
+
+from inferometer.errors import LedgerError
+from inferometer.meter.record import CLASSES, Attempt
+from inferometer.meter.store.sqlite import months
+
+if TYPE_CHECKING:
+    import duckdb
+
+_KINDS = {int: "BIGINT", int | None: "BIGINT", bool: "BOOLEAN"}
+_NANO = "+".join(f"nano_{name}" for name in CLASSES)
+_FILE = "attempts.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """One month's file.
+
+    Attributes:
+        month: As 2026-10.
+        rows: Attempts that began in it.
+        file: Where it is.
+        written: Whether this run wrote it.
+    """
+
+    month: str
+    rows: int
+    file: Path
+    written: bool
+
+
+def archive(database: sqlite3.Connection, folder: Path, now: dt.datetime) -> list[Month]:
+    """Write the months that are closed as Parquet files, `folder/month=2026-10/attempts.parquet`.
+
+    Columns are those of `Attempt`, and `nano`, the whole amount, NULL where there is no price.
+
+    Raises:
+        LedgerError: the ledger cannot be read, or a file not written.
+    """
+    closed = [month for month in months(database) if month < f"{now:%Y_%m}"]
+    try:
+        return [_written(database, month, folder) for month in closed]
+    except sqlite3.Error as error:
+        raise LedgerError(f"rows cannot be read: {error}") from None
+    except OSError as error:
+        raise LedgerError(f"{folder}: cannot be written: {error.strerror}") from None
+
+
+def _written(database: sqlite3.Connection, month: str, folder: Path) -> Month:
+    name = month.replace("_", "-")
+    file = folder / f"month={name}" / _FILE
+    (count,) = database.execute(f"SELECT count(*) FROM attempt_{month}").fetchone()
+    if file.exists() and _count(file) == count:
+        return Month(name, count, file, written=False)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as lines:
+        _copy_rows(database, month, lines)
+        fresh = file.with_suffix(".new")
+        with _duck() as duck:
+            taken = f"SELECT {_columns()} FROM read_ndjson_objects({_quoted(lines.name)})"
+            duck.execute(
+                f"COPY (SELECT *, {_NANO} AS nano FROM ({taken}) "
+                f"ORDER BY started_ns, request, attempt) TO {_quoted(str(fresh))} (FORMAT parquet)"
+            )
+        fresh.replace(file)
+    return Month(name, count, file, written=True)
+
+
+def _copy_rows(database: sqlite3.Connection, month: str, file: IO[str]) -> None:
+    """Write rows as the ledger holds them: each is one JSON array already."""
+    for (row,) in database.execute(f"SELECT row FROM attempt_{month}"):
+        file.write(row + "\n")
+    file.flush()
+
+
+def _columns() -> str:
+    kinds = get_type_hints(Attempt)
+    return ", ".join(
+        f"(json ->> '$[{place}]')::{_KINDS.get(kinds[name], 'VARCHAR')} AS {name}"
+        for place, name in enumerate(Attempt._fields)
+    )
+
+
+def _count(file: Path) -> int:
+    with _duck() as duck:
+        found = duck.execute("SELECT count(*) FROM read_parquet(?)", [str(file)]).fetchone()
+    return int(found[0]) if found else 0
+
+
+def _duck() -> "duckdb.DuckDBPyConnection":
+    import duckdb  # noqa: PLC0415 - only the archive needs it
+
+    return duckdb.connect()
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def ask(folder: Path, question: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return column names and rows of a SQL question about the view `attempts`.
+
+    The view is all months of an archive, with a column `month`. Nothing else can be read or
+    written: no other file, no network, no extension.
+
+    Raises:
+        LedgerError: no archive, or a question that cannot be answered.
+    """
+    import duckdb  # noqa: PLC0415
+
+    if not any(folder.glob(f"month=*/{_FILE}")):
+        raise LedgerError(f"{folder}: no archive: make one with `inferometer meter archive`")
+    pattern = _quoted(str(folder / "month=*" / _FILE))
+    with _duck() as duck:
+        duck.execute(
+            f"CREATE VIEW attempts AS SELECT * FROM read_parquet({pattern}, hive_partitioning=true)"
+        )
+        duck.execute(f"SET allowed_directories = [{_quoted(str(folder))}]")
+        duck.execute("SET enable_external_access = false")
+        duck.execute("SET lock_configuration = true")
+        try:
+            found = duck.execute(question)
+            return [column[0] for column in found.description or []], found.fetchall()
+        except duckdb.Error as error:
+            raise LedgerError(f"the question cannot be answered: {error}") from None
