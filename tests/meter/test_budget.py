@@ -270,7 +270,7 @@ class _Bounds:
     def __init__(self, bounds: dict[str, int]) -> None:
         self.bounds = bounds
 
-    def bound(self, provider: str, model: str, inputs: int, outputs: int) -> int:
+    def bound(self, provider: str, model: str, inputs: int, outputs: int, tier: str = "") -> int:
         return self.bounds[model]
 
 

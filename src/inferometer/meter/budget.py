@@ -97,6 +97,7 @@ class Denial:
 
     limit: Limit
     subject: str
+    account: "Account"
 
 
 Subject = Mapping[Dimension, str]
@@ -148,7 +149,7 @@ class Budgets:
             if rule.hard is None or account.slack >= amount:
                 continue
             if not self._leased(account, rule.hard, amount, now):
-                return Denial(rule.limit, value)
+                return Denial(rule.limit, value, account)
         for account in accounts:
             account.reserved += amount
             account.slack -= amount

@@ -76,6 +76,10 @@ class Settings:
     lb_window: float = 30.0
     grace: float = 600.0
     reservation_ttl: float = 3700.0
+    webhook: str = ""
+    webhook_secret: str = ""
+    cache_mib: int = 0
+    cache_ttl: float = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,11 +277,19 @@ def _settings_faults(settings: Settings) -> Iterator[str]:
     for name in ("workers", "max_body", "attempts", "max_header", "max_headers", "max_connections"):
         if getattr(settings, name) < 1:
             yield f"gateway.{name}: at least 1"
+    yield from _webhook_faults(settings)
     for name in ("listen", "control"):
         try:
             endpoint(getattr(settings, name))
         except GatewayError as error:
             yield f"gateway.{name}: {error}"
+
+
+def _webhook_faults(settings: Settings) -> Iterator[str]:
+    if settings.webhook:
+        yield from (f"gateway.webhook: {fault}" for fault in url_faults(settings.webhook))
+        if not settings.webhook_secret:
+            yield "gateway.webhook_secret: missing: events are signed with it"
 
 
 def _upstream_faults(upstream: Upstream) -> Iterator[str]:

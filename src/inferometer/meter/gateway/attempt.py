@@ -129,6 +129,11 @@ class Sent:
         """Return what was held back at the end of a stream."""
         return self._tap.close() if self._tap is not None else b""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the answer is no stream and all of it is held here."""
+        return not self.streaming and not self._passing
+
     def whole(self) -> bytes:
         """Return the body of an answer that is no stream, or its end if it was passed on."""
         return self._held[0] if len(self._held) == 1 else b"".join(self._held)

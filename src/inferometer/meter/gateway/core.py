@@ -14,6 +14,7 @@ from inferometer.meter.budget import Budgets
 from inferometer.meter.config import Config, Settings
 from inferometer.meter.gateway.answer import Account
 from inferometer.meter.gateway.attempt import Sent
+from inferometer.meter.gateway.cache import Cache
 from inferometer.meter.gateway.exchange import Exchange
 from inferometer.meter.gateway.keys import Ring
 from inferometer.meter.gateway.measures import Measures
@@ -22,6 +23,7 @@ from inferometer.meter.gateway.reading import Call
 from inferometer.meter.gateway.servers import POLICIES, Server
 from inferometer.meter.gateway.ticket import Ticket
 from inferometer.meter.gateway.waiting import Queue
+from inferometer.meter.gateway.webhook import Webhook
 from inferometer.meter.record import Attempt, Outcome
 
 Tokens = tuple[int, int, int, int, int, int]
@@ -82,6 +84,8 @@ class Core:
     measures: Measures
     queue: Queue
     worker: int = 0
+    cache: Cache = field(default_factory=lambda: Cache(0, 0.0))
+    webhook: Webhook | None = None
     live: set[Exchange] = field(default_factory=set)
     drains: int = 0
     draining: bool = False
@@ -134,15 +138,21 @@ class Core:
         """Record an attempt, priced, and remember what it used."""
         own = sent.server.pool.upstream.models[ticket.call.model]
         row = self.prices.price(sent.row(ticket, account, outcome), own)
+        self.record(row)
+        if ticket.cache_key and outcome == "ok" and sent.status == 200 and sent.is_whole:
+            self.cache.put(ticket.cache_key, sent.whole())
+        ticket.cost += row.nanos or 0
+        ticket.used_tokens += sum(row.tokens)
+        self.measures.attempt(row)
+
+    def record(self, row: Attempt) -> None:
+        """Put a row into the ledger; a failure is counted, and may close the entrance."""
         try:
             self.ledger.append(row)
             self.ledger_failed = False
         except LedgerError:
             self.ledger_failed = True
             self.measures.ledger_error()
-        ticket.cost += row.nanos or 0
-        ticket.used_tokens += sum(row.tokens)
-        self.measures.attempt(row)
 
     def finished(self, exchange: Exchange) -> None:
         """Settle what a request took, and let the next one that waits have its place."""

@@ -6,12 +6,14 @@ a budget for a request that will not be sent.
 
 import time
 from time import monotonic
+from typing import Any, NamedTuple
 
 import msgspec
 
 from inferometer.errors import LedgerError
 from inferometer.meter.budget import Denial, Reservation, Subject
 from inferometer.meter.gateway import headers, rates, reading, replies, routes
+from inferometer.meter.gateway.cache import key_of
 from inferometer.meter.gateway.client import ClientConnection, Request
 from inferometer.meter.gateway.core import Core
 from inferometer.meter.gateway.exchange import Exchange
@@ -21,6 +23,7 @@ from inferometer.meter.gateway.reading import Call, RefusedError
 from inferometer.meter.gateway.routes import Route
 from inferometer.meter.gateway.servers import prefix_of
 from inferometer.meter.gateway.ticket import Ticket
+from inferometer.meter.record import CLASSES, Attempt
 from inferometer.meter.usage import BYTES_PER_TOKEN
 
 
@@ -43,7 +46,12 @@ def handle(core: Core, client: ClientConnection, request: Request) -> None:
         if route is None:
             _unmetered(core, client, request, path)
             return
-        ticket = _admitted(core, request, route, request_id)
+        asked = _asked(core, request, route)
+        found = core.cache.get(asked.cache_key) if asked.cache_key else None
+        if found is not None:
+            _from_cache(core, client, asked, request_id, found)
+            return
+        ticket = _admitted(core, asked, request_id)
     except _RefusalError as refusal:
         core.measures.refused(refusal.code)
         lines = b"%bx-request-id: %b\r\n%b" % (replies.JSON, request_id.encode(), refusal.lines)
@@ -91,7 +99,16 @@ def _identity(core: Core, request: Request) -> Identity:
     return identity
 
 
-def _admitted(core: Core, request: Request, route: Route, request_id: str) -> Ticket:
+class _Asked(NamedTuple):
+    """A request that may be made: who, what, what for, and where its answer may be kept."""
+
+    identity: Identity
+    call: Call
+    attribution: Attribution
+    cache_key: bytes
+
+
+def _asked(core: Core, request: Request, route: Route) -> _Asked:
     if request.method != b"POST":
         raise _RefusalError(405, "use POST", "method_not_allowed", b"allow: POST\r\n")
     identity = _identity(core, request)
@@ -99,7 +116,34 @@ def _admitted(core: Core, request: Request, route: Route, request_id: str) -> Ti
         raise _RefusalError(503, "usage cannot be recorded now", "ledger_unavailable")
     call = _call(core, request, route)
     _check_scope(core, identity, call)
-    attribution = _attribution(identity, request)
+    key = b""
+    if core.cache.capacity and not call.stream and b"cache-control" not in request.headers:
+        key = key_of(core.world.secret, identity.key.tenant, call)
+    return _Asked(identity, call, _attribution(identity, request), key)
+
+
+def _from_cache(
+    core: Core, client: ClientConnection, asked: _Asked, request_id: str, found: bytes
+) -> None:
+    """Answer from memory: a row without tokens, as no upstream saw the request, at no cost."""
+    key, call, paid_for, now = asked.identity.key, asked.call, asked.attribution, time.time_ns()
+    nothing: dict[str, Any] = {f"nano_{name}": 0 for name in CLASSES}
+    row = Attempt(
+        request_id, 1, now, now, key.tenant, key.id, paid_for.feature, paid_for.session,
+        paid_for.run, call.model, provider="self-hosted", upstream="cache",
+        route=call.route.name, status=200, basis="none", price="cache", flags="cache_hit",
+        **nothing,
+    )  # fmt: skip
+    core.record(row)
+    core.measures.attempt(row)
+    core.measures.cache_hit(call.model)
+    lines = b"%bx-request-id: %b\r\nx-inferometer-cache: hit\r\n"
+    head = lines % (replies.JSON, request_id.encode())
+    core.ledger.when_told(lambda: client.reply(200, head, found))
+
+
+def _admitted(core: Core, asked: _Asked, request_id: str) -> Ticket:
+    identity, call, attribution, cache_key = asked
     gates, tokens = _take_rates(core, identity, call)
     try:
         reservation = _reserve(core, identity, attribution, call)
@@ -116,6 +160,7 @@ def _admitted(core: Core, request: Request, route: Route, request_id: str) -> Ti
         reservation=reservation,
         salt=core.world.salts.get(identity.key.tenant, b""),
         prefix=_prefix(core, identity, call),
+        cache_key=cache_key,
     )
 
 
@@ -181,6 +226,9 @@ def _reserve(
             raise _RefusalError(503, "budgets cannot be kept now", "ledger_unavailable") from None
         return None
     if isinstance(taken, Denial):
+        if core.webhook is not None:
+            account = taken.account
+            core.webhook.tell("hard_limit_reached", account.id, taken.limit, account.spent)
         text = f"the budget {taken.limit.name} ({taken.limit.by}, {taken.limit.period}) is used up"
         raise _RefusalError(402, text, "budget_exceeded", replies.NO_RETRY)
     return taken

@@ -26,6 +26,8 @@ HELP: Mapping[str, tuple[str, str]] = {
     "upstream_failures_total": ("counter", "Failures of an upstream by reason."),
     "ledger_errors_total": ("counter", "Rows or budgets that could not be written at once."),
     "budget_warnings_total": ("counter", "Accounts that passed a soft limit, by budget."),
+    "webhook_failures_total": ("counter", "Budget events that could not be told."),
+    "cache_hits_total": ("counter", "Requests answered from the exact-match cache, by model."),
     "reloads_total": ("counter", "Reloads of the configuration by result."),
     "time_to_first_token_seconds": ("histogram", "From sending to the first byte of a stream."),
     "request_duration_seconds": ("histogram", "From sending to the end of the answer."),
@@ -88,6 +90,14 @@ class Measures:
     def budget_warning(self, limit: str) -> None:
         """Count an account that passed its soft limit."""
         self._counts["budget_warnings_total", (("budget", limit),)] += 1
+
+    def webhook_failure(self) -> None:
+        """Count a budget event that could not be told."""
+        self._counts["webhook_failures_total", ()] += 1
+
+    def cache_hit(self, model: str) -> None:
+        """Count a request that no upstream saw."""
+        self._counts["cache_hits_total", (("model", model),)] += 1
 
     def reload(self, result: str) -> None:
         """Count a reload: `ok` or `kept`, if the new file was wrong."""

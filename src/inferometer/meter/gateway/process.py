@@ -15,13 +15,15 @@ from typing import Any
 from inferometer.errors import LedgerError
 from inferometer.meter.budget import Account, Budgets, compiled, recovered
 from inferometer.meter.budget_store import BudgetStore
-from inferometer.meter.config import Config, Settings
+from inferometer.meter.config import SHORTEST_SECRET, Config, Settings, secret
+from inferometer.meter.gateway.cache import Cache
 from inferometer.meter.gateway.core import Core
 from inferometer.meter.gateway.journal import SpoolJournal
 from inferometer.meter.gateway.measures import Measures
 from inferometer.meter.gateway.pricing import TablePricing, prepare, table_of
 from inferometer.meter.gateway.serve import serve
 from inferometer.meter.gateway.waiting import Queue
+from inferometer.meter.gateway.webhook import Webhook
 from inferometer.meter.gateway.world import build
 from inferometer.meter.record import Ledger
 from inferometer.meter.spent import spent
@@ -63,6 +65,7 @@ def run(config: Config, path: Path, started: Callable[[int, int], None], worker:
     if isinstance(ledger, SqliteLedger):
         _recover(config, store, ledger.path)
     measures = Measures()
+    webhook = _webhook(settings, measures)
     core = Core(
         world=world,
         ledger=SpoolJournal(
@@ -76,11 +79,13 @@ def run(config: Config, path: Path, started: Callable[[int, int], None], worker:
             compiled(config.budget),
             store,
             settings.reservation_ttl,
-            functools.partial(_warn, measures),
+            functools.partial(_warn, measures, webhook),
         ),
         measures=measures,
         queue=Queue(settings.queue),
         worker=worker,
+        cache=Cache(settings.cache_mib << 20, settings.cache_ttl),
+        webhook=webhook,
     )
     gc.collect()
     gc.freeze()
@@ -129,8 +134,17 @@ def _recover(config: Config, store: BudgetStore, ledger: Path) -> None:
         with_rows.close()
 
 
-def _warn(measures: Measures, account: Account) -> None:
+def _webhook(settings: Settings, measures: Measures) -> Webhook | None:
+    if not settings.webhook:
+        return None
+    key = secret(settings.webhook_secret, "gateway.webhook_secret", shortest=SHORTEST_SECRET)
+    return Webhook(settings.webhook, key.encode(), measures.webhook_failure)
+
+
+def _warn(measures: Measures, webhook: Webhook | None, account: Account) -> None:
     measures.budget_warning(account.rule.limit.name)
+    if webhook is not None:
+        webhook.tell("soft_limit_passed", account.id, account.rule.limit, account.spent)
     LOG.warning("budget %s passed its soft limit", account.rule.limit.name)
 
 

@@ -178,7 +178,19 @@ def reload(core: Core, path: Path) -> None:
 
 
 def _same_listeners(old: Settings, new: Settings) -> None:
-    for name in ("listen", "control", "workers", "tls", "ledger", "durability", "window_ms"):
+    for name in (
+        "listen",
+        "control",
+        "workers",
+        "tls",
+        "ledger",
+        "durability",
+        "window_ms",
+        "webhook",
+        "webhook_secret",
+        "cache_mib",
+        "cache_ttl",
+    ):
         if getattr(old, name) != getattr(new, name):
             raise GatewayError(f"gateway.{name}: cannot change without a restart")
 

@@ -23,6 +23,7 @@ class Ticket:
         reservation: Money taken from budgets; None if no budget applies.
         salt: The tenant's salt of the prefix cache, as JSON.
         prefix: Salted hash of the conversation's start; empty unless a policy needs it.
+        cache_key: Where the answer may be kept; empty for nowhere.
         used_tokens: Tokens used so far, over all attempts.
         cost: Nano-dollars spent so far; an unpriced attempt adds none.
     """
@@ -36,5 +37,6 @@ class Ticket:
     reservation: Reservation | None
     salt: bytes = b""
     prefix: bytes = b""
+    cache_key: bytes = b""
     used_tokens: int = 0
     cost: int = 0
