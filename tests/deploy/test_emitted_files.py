@@ -1,7 +1,6 @@
 """Every emitted file: as its golden has it, and valid under whoever reads it."""
 
 import json
-import shlex
 import shutil
 import subprocess
 from importlib import resources
@@ -15,6 +14,7 @@ import pytest
 import yaml
 
 from inferometer.deploy.aisimulate.shape import check
+from inferometer.deploy.engines.registry import launch_of
 from inferometer.deploy.queries import rules
 
 KUBERNETES = "1.32"
@@ -203,16 +203,31 @@ def test_dashboard_shows_what_is_recorded(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_script_and_file_say_the_same(name: str, tmp_path: Path) -> None:
-    files = deploy_cases.files_of(name)
+def test_script_starts_the_engine_with_the_settings_of_its_file(name: str, tmp_path: Path) -> None:
+    """The script runs, with a program in the engine's place that prints what it was given."""
+    files, which = deploy_cases.files_of(name), deploy_cases.cases()[name]
     script = tmp_path / "serve.sh"
     script.write_text(files["engine/serve.sh"], encoding="utf-8")
-    run("/bin/sh", "-n", str(script))
-    words = shlex.split(files["engine/serve.sh"].partition("exec ")[2].replace("\\\n", " "))
+    program = tmp_path / "bin" / launch_of(which).program[0]
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    ranks = {"LWS_WORKER_INDEX": "1", "LWS_LEADER_ADDRESS": "leader.example"}
+    environment = {"PATH": f"{program.parent}:/usr/bin:/bin", **ranks}
+    done = subprocess.run(  # noqa: S603 - our own script
+        ["/bin/sh", str(script), "--headless"], capture_output=True, text=True, check=True,
+        env=environment,
+    )  # fmt: skip
+    words = done.stdout.splitlines()
+    assert words[-1] == "--headless"
+    assert not [word for word in words if "$" in word]
+    if which.nodes > 1:
+        assert "--node-rank=1" in words
+        assert any(word.endswith(("=leader.example", "=leader.example:20000")) for word in words)
+    config = files.get(f"engine/{which.runtime.key}.yaml")
     pairs = [word.removeprefix("--").split("=", 1) for word in words if "=" in word]
     flags = {pair[0]: pair[1] for pair in pairs}
-    config = files.get(f"engine/{deploy_cases.cases()[name].runtime.key}.yaml")
-    if name.startswith(("vllm", "sglang", "rocm")):
+    if which.runtime.key in {"vllm", "sglang"}:
         assert config is not None
         for key, value in yaml.safe_load(config).items():
             bare = value is True and f"--{key}" in words

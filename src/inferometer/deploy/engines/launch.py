@@ -1,5 +1,6 @@
 """A launch: program, flags and a configuration file, ready for a shell or a container."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,20 +21,19 @@ class Launch:
         flags: Flags, one word each or `--name=value`.
         config: Name and text of a file that the flags refer to; None if they say it all.
         settings: The settings as the engine's own YAML file takes them; empty if it takes none.
-        worker: Shell script of the further nodes of a replica; "" if it has one node or if these
-            take the same command.
+        worker: Flags that the further nodes of a replica take on top.
     """
 
     program: tuple[str, ...]
     flags: tuple[str, ...]
     config: tuple[str, str] | None = None
     settings: Settings | None = None
-    worker: str = ""
+    worker: tuple[str, ...] = ()
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The whole command."""
-        return (*self.program, *self.flags)
+
+def place(variable: str) -> str:
+    """Return an environment variable as Kubernetes puts it into arguments; `script` knows it."""
+    return f"$({variable})"
 
 
 def flags(settings: Settings) -> tuple[str, ...]:
@@ -59,8 +59,22 @@ def kv_format(rollout: Rollout, known: Mapping[str, str]) -> str:
     return known[key]
 
 
+def _quoted(flag: str) -> str:
+    """Return a flag as a shell reads it; the places of variables become variables."""
+    pieces = re.split(r"\$\((\w+)\)", flag)
+    if len(pieces) == 1:
+        return shlex.quote(flag)
+    parts = [f'"${{{part}}}"' if rank % 2 else shlex.quote(part) for rank, part in
+             enumerate(pieces) if part]  # fmt: skip
+    return "".join(parts)
+
+
 def script(launch: Launch) -> str:
-    """Return a shell script that starts the engine in the foreground, a flag to the line."""
+    """Return a shell script that starts the engine in the foreground, a flag to the line.
+
+    Over several nodes it needs the node's rank and the first one's address in the environment, and
+    the flags of further nodes as its arguments.
+    """
     program = " ".join(map(shlex.quote, launch.program))
-    lines = [f"exec {program}", *(f"  {shlex.quote(flag)}" for flag in launch.flags)]
-    return "set -eu\n" + 'cd "$(dirname "$0")"\n' + " \\\n".join(lines) + "\n"
+    lines = [f"exec {program}", *(f"  {_quoted(flag)}" for flag in launch.flags)]
+    return "set -eu\n" + 'cd "$(dirname "$0")"\n' + " \\\n".join([*lines, '  "$@"']) + "\n"

@@ -1,6 +1,6 @@
 """SGLang: `python3 -m sglang.launch_server`, flags or a YAML file with the same names."""
 
-from inferometer.deploy.engines.launch import Launch, Settings, flags, kv_format
+from inferometer.deploy.engines.launch import Launch, Settings, flags, kv_format, place
 from inferometer.deploy.rollout import Rollout
 from inferometer.errors import ScenarioError
 
@@ -20,9 +20,9 @@ def launch(rollout: Rollout, folder: str = "") -> Launch:
     several: tuple[str, ...] = ()
     if rollout.nodes > 1:
         several = (
-            f"--dist-init-addr=$(LWS_LEADER_ADDRESS):{RENDEZVOUS_PORT}",
+            f"--dist-init-addr={place('LWS_LEADER_ADDRESS')}:{RENDEZVOUS_PORT}",
             f"--nnodes={rollout.nodes}",
-            "--node-rank=$(LWS_WORKER_INDEX)",
+            f"--node-rank={place('LWS_WORKER_INDEX')}",
         )
     return Launch(
         program=("python3", "-m", "sglang.launch_server"), flags=(*flags(settings), *several),

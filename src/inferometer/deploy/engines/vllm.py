@@ -2,58 +2,36 @@
 
 import json
 
-from inferometer.deploy.engines.launch import Launch, Settings, flags, kv_format
+from inferometer.deploy.engines.launch import Launch, Settings, flags, kv_format, place
 from inferometer.deploy.rollout import Rollout
 from inferometer.deployment import Speculation
 from inferometer.errors import ScenarioError
-
-RAY_PORT = 6379
 
 KV_FORMATS = {"bf16": "auto", "fp16": "auto", "fp8": "fp8"}
 """Its names for the formats of a KV cache."""
 
 
 def launch(rollout: Rollout, folder: str = "") -> Launch:
-    """Return how vLLM is started; over several nodes by Ray, which the leader waits for.
+    """Return how vLLM is started; of several nodes only the first takes requests.
 
     Raises:
         ScenarioError: speculation with a draft that the plan does not name.
     """
     settings = _settings(rollout)
-    program = ("vllm", "serve", rollout.weights)  # as a flag it is deprecated
     bare = {name: value for name, value in settings.items() if name != "model"}
+    program = ("vllm", "serve", rollout.weights)  # as a flag it is deprecated
     if rollout.nodes == 1:
         return Launch(program=program, flags=flags(bare), settings=settings)
-    backend: Settings = {"distributed-executor-backend": "ray"}
-    if rollout.deployment.parallelism.data > 1:
-        backend = {"data-parallel-backend": "ray"}
+    several = (
+        f"--nnodes={rollout.nodes}",
+        f"--node-rank={place('LWS_WORKER_INDEX')}",
+        f"--master-addr={place('LWS_LEADER_ADDRESS')}",
+    )
     return Launch(
         program=program,
-        flags=flags({**bare, **backend}),
-        settings={**settings, **backend},
-        worker=_worker(),
-    )
-
-
-def head(rollout: Rollout) -> str:
-    """Return the shell lines that the leader of several nodes runs before vLLM itself."""
-    wanted = rollout.deployment.parallelism.accelerators
-    count = (
-        "import ray; ray.init(address='auto', log_to_driver=False); "
-        "print(int(ray.cluster_resources().get('GPU', 0)))"
-    )
-    return (
-        f"ray start --head --port={RAY_PORT}\n"
-        f'until [ "$(python3 -c "{count}" 2>/dev/null | tail -1)" -ge {wanted} ] 2>/dev/null; '
-        "do sleep 5; done\n"
-    )
-
-
-def _worker() -> str:
-    address = f"$LWS_LEADER_ADDRESS:{RAY_PORT}"
-    return (
-        f'until ray health-check --address "{address}"; do sleep 5; done\n'
-        f'exec ray start --address="{address}" --block\n'
+        flags=(*flags(bare), *several),
+        settings=settings,
+        worker=("--headless",),
     )
 
 

@@ -48,7 +48,7 @@ def _deployment(rollout: Rollout, launch: Launch) -> dict[str, Any]:
         **DEPLOYMENT,
         "metadata": metadata(rollout),
         "spec": {
-            "replicas": rollout.deployment.replicas,
+            "replicas": rollout.replicas,
             "progressDeadlineSeconds": int(rollout.place.startup) + 600,
             "selector": {"matchLabels": selector(rollout)},
             # a new pod finds no accelerator while the old ones hold them all
@@ -66,7 +66,7 @@ def _group(rollout: Rollout, launch: Launch) -> dict[str, Any]:
         **LEADER_WORKER_SET,
         "metadata": metadata(rollout),
         "spec": {
-            "replicas": rollout.deployment.replicas,
+            "replicas": rollout.replicas,
             "startupPolicy": "LeaderCreated",
             "leaderWorkerTemplate": {
                 "size": rollout.nodes,

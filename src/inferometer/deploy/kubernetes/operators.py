@@ -90,7 +90,7 @@ def dynamo(rollout: Rollout) -> dict[str, str]:
                 {
                     "name": "worker",
                     "type": "worker",
-                    "replicas": rollout.deployment.replicas,
+                    "replicas": rollout.replicas,
                     "podTemplate": _main(template(rollout, launch, worker=True)),
                 },
             ],

@@ -1,12 +1,10 @@
 """The pod of an engine: one container with its accelerators, probes and time to drain."""
 
-import shlex
 from typing import Any
 
 from inferometer.deploy.compose import drain
-from inferometer.deploy.container import CACHE, ENTRYPOINT, FOLDER, environment, image, vendor
+from inferometer.deploy.container import CACHE, FOLDER, environment, image, vendor
 from inferometer.deploy.engines.launch import Launch
-from inferometer.deploy.engines.vllm import head
 from inferometer.deploy.kubernetes.metadata import labels
 from inferometer.deploy.rollout import Rollout
 
@@ -56,7 +54,8 @@ def _container(rollout: Rollout, launch: Launch, *, worker: bool) -> dict[str, A
     found: dict[str, Any] = {
         "name": "engine",
         "image": image(rollout),
-        **_command(rollout, launch, worker=worker),
+        "command": list(launch.program),
+        "args": [*launch.flags, *(launch.worker if worker else ())],
         "env": _environment(rollout),
     }
     if maker is not None:
@@ -75,15 +74,6 @@ def _container(rollout: Rollout, launch: Launch, *, worker: bool) -> dict[str, A
         "seccompProfile": {"type": "RuntimeDefault"},
     }
     return found
-
-
-def _command(rollout: Rollout, launch: Launch, *, worker: bool) -> dict[str, Any]:
-    if worker and launch.worker:
-        return {"command": list(ENTRYPOINT), "args": [launch.worker]}
-    if launch.worker:
-        text = head(rollout) + "exec " + " ".join(map(shlex.quote, launch.words)) + "\n"
-        return {"command": list(ENTRYPOINT), "args": [text]}
-    return {"command": list(launch.program), "args": list(launch.flags)}
 
 
 def _environment(rollout: Rollout) -> list[dict[str, Any]]:

@@ -44,7 +44,7 @@ def scaled_object(rollout: Rollout, target: dict[str, Any]) -> dict[str, Any]:
             "maxReplicaCount": rollout.most,
             "pollingInterval": POLLING,
             "cooldownPeriod": COOLDOWN,
-            "fallback": {"failureThreshold": 3, "replicas": rollout.deployment.replicas},
+            "fallback": {"failureThreshold": 3, "replicas": rollout.replicas},
             "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior}},
             "triggers": triggers(rollout),
         },

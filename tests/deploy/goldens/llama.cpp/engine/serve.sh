@@ -38,4 +38,5 @@ exec llama-server \
   --split-mode \
   none \
   --metrics \
-  --slots
+  --slots \
+  "$@"

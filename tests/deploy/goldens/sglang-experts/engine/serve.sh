@@ -28,4 +28,5 @@ exec python3 -m sglang.launch_server \
   --mem-fraction-static=0.88 \
   --kv-cache-dtype=fp8_e4m3 \
   --enable-metrics \
-  --enable-cache-report
+  --enable-cache-report \
+  "$@"

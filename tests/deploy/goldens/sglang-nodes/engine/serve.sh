@@ -28,6 +28,7 @@ exec python3 -m sglang.launch_server \
   --kv-cache-dtype=auto \
   --enable-metrics \
   --enable-cache-report \
-  '--dist-init-addr=$(LWS_LEADER_ADDRESS):20000' \
+  --dist-init-addr="${LWS_LEADER_ADDRESS}":20000 \
   --nnodes=2 \
-  '--node-rank=$(LWS_WORKER_INDEX)'
+  --node-rank="${LWS_WORKER_INDEX}" \
+  "$@"

@@ -23,4 +23,5 @@ exec trtllm-serve nvidia/Llama-3.1-70B-Instruct-FP8 \
   --max_num_tokens=2048 \
   --max_seq_len=7168 \
   --kv_cache_free_gpu_memory_fraction=0.9 \
-  --extra_llm_api_options=trtllm.yaml
+  --extra_llm_api_options=trtllm.yaml \
+  "$@"

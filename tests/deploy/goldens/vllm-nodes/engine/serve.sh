@@ -26,4 +26,7 @@ exec vllm serve meta-llama/Llama-3.1-405B \
   --kv-cache-dtype=auto \
   --enable-prefix-caching \
   --enable-prompt-tokens-details \
-  --distributed-executor-backend=ray
+  --nnodes=2 \
+  --node-rank="${LWS_WORKER_INDEX}" \
+  --master-addr="${LWS_LEADER_ADDRESS}" \
+  "$@"

@@ -25,4 +25,5 @@ exec vllm serve meta-llama/Llama-3.1-70B \
   --gpu-memory-utilization=0.9 \
   --kv-cache-dtype=auto \
   --enable-prefix-caching \
-  --enable-prompt-tokens-details
+  --enable-prompt-tokens-details \
+  "$@"
