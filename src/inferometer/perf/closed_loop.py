@@ -84,7 +84,7 @@ def closed_loop(
     running, state = inside, steady(inside, machine, demand)
     for _ in range(ROUNDS):
         decode = steps * state.step
-        first = _first_token(inside, running, state, machine, demand, lockstep)
+        first = _first_token(inside, running, steps, state, machine, demand, lockstep)
         wanted = inside * decode / (first + decode)
         running = np.clip((running + wanted) / 2, 0.02 * inside, inside)
         state = steady(running, machine, demand)
@@ -148,19 +148,22 @@ def _wave(inside: Floats, steps: Floats, machine: Machine, demand: Demand) -> tu
 
 
 def _first_token(
-    inside: Floats, running: Floats, state: Steady, machine: Machine, demand: Demand,
-    lockstep: Floats | float,
+    inside: Floats, running: Floats, steps: Floats, state: Steady, machine: Machine,
+    demand: Demand, lockstep: Floats | float,
 ) -> Floats:  # fmt: skip
     """Return the wait for the running step, the prefill, and HTTP.
 
     A step that others run is the longer the likelier met (its length-biased mean); engines schedule
-    one step ahead, so that all of it counts and not half. No M/D/1 queue: ends in a closed loop,
-    and so arrivals, are spaced as the prefills were.
+    one step ahead, so that all of it counts and not half. Who else came during it shares the next
+    one. No M/D/1 queue: ends in a closed loop, and so arrivals, are spaced as the prefills were.
     """
-    service = prefill_time(demand.prompt[0], running, machine, demand)
     squares = state.share * state.mixed.total**2 + (1 - state.share) * state.plain.total**2
     met = squares / state.step * (1 - 1 / np.maximum(inside, 1.0))
-    behind = service * np.minimum(FOLLOWED, np.maximum(inside - 1, 0.0))
+    others = np.maximum(inside - 1, 0.0)
+    came = np.minimum(running / (steps * state.step) * met, others)
+    joined = came * (1 - lockstep)
+    service = prefill_time(demand.prompt[0] * (1 + joined), running, machine, demand)
+    behind = service * np.minimum(FOLLOWED, others)
     data = machine.candidates.column("data")
     held = np.minimum(HELD * (data - 1), MOST_HELD) * state.step
     wait = met + held + lockstep * np.maximum(behind - met, 0.0)
