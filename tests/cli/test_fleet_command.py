@@ -87,3 +87,32 @@ def test_bad_options_are_refused(
 ) -> None:  # fmt: skip
     assert run(["fleet", scenario, *options]) == code
     assert message in capsys.readouterr().err
+
+
+SMALL = """
+model = "llama-3.1-8b"
+slo = ["ttft p99 <= 1 s", "tpot p99 <= 40 ms"]
+[workload]
+rate = "0.5 1/s"
+duration = "20 min"
+lengths = { input = { p50 = 600, p99 = 3000 }, output = { p50 = 60, p99 = 200 } }
+[search]
+gpus = ["l40s"]
+[fleet]
+prompt_classes = 2
+slot = "10 min"
+"""
+
+
+def test_busiest_slots_are_played(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL, encoding="utf-8")
+    assert run(["fleet", str(path), "--confirm", "1", "--format", "json"]) == 0
+    played = json.loads(capsys.readouterr().out)["replay"]
+    assert len(played["slots"]) == 1
+    assert {one["name"].split()[1] for one in played["classes"]} == {"<", ">="}
+    assert all(one["requests"] > 0 and one["target"] for one in played["classes"])
+    assert run(["fleet", str(path), "--confirm", "1"]) == 0
+    assert "Played, request by request" in capsys.readouterr().out
+    assert run(["fleet", str(path), "--confirm", "3"]) == 2
+    assert "1 to 2 can be played" in capsys.readouterr().err

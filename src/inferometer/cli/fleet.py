@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import numpy as np
 from cyclopts import Parameter
 
+from inferometer.candidates import Ints
 from inferometer.catalog.clock_law import clock_laws
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.cli import inputs
-from inferometer.cli.fleet_tables import fleet_answer, show_fleet
+from inferometer.cli.fleet_tables import fleet_answer, show_fleet, show_replay
 from inferometer.cli.options import Format, Many, Question, scenario_of
 from inferometer.cli.plan import Supply, with_supply
 from inferometer.cli.result import show_json
@@ -23,11 +24,13 @@ from inferometer.plan.fleet.classes import RequestClass, classes_of, classify, l
 from inferometer.plan.fleet.plan import FleetPlan, plan_fleet
 from inferometer.plan.fleet.pool import Load, Market
 from inferometer.plan.fleet.profile import Offer, Terms, offers
+from inferometer.plan.fleet.replay import busiest, replay
 from inferometer.plan.replicas import Evaluate, check_context
 from inferometer.plan.space import Space, build
 from inferometer.units import Unit, parse
 from inferometer.workload.shape import shape_of
 from inferometer.workload.slo import parse_slo
+from inferometer.workload.trace import Trace
 
 KILOGRAM = 1e3
 """Grams."""
@@ -49,6 +52,7 @@ class FleetOptions:
         electricity: Price of energy where rent does not hold it, such as "0.12 USD/kWh".
         carbon_price: Price of emissions, USD per kg of CO2e.
         gap: Relative distance to the bound at which the search stops.
+        confirm: Slots to play request by request, the busiest first; 0 for none.
     """
 
     slot: str = ""
@@ -61,6 +65,7 @@ class FleetOptions:
     electricity: str = ""
     carbon_price: float | None = None
     gap: float | None = None
+    confirm: int = 0
 
 
 def fleet(
@@ -84,9 +89,11 @@ def fleet(
         format: A table for people, or JSON.
     """
     scenario = with_supply(scenario_of(file, question or Question()), supply or Supply())
-    spec = _spec(scenario.fleet, options or FleetOptions())
+    given = options or FleetOptions()
+    spec = _spec(scenario.fleet, given)
     scenario = replace(scenario, fleet=spec)
-    classes, load = _asked(scenario)
+    trace = inputs.trace_of_scenario(scenario)
+    kind, classes, load = _asked(scenario, trace)
     found = _offers(scenario, classes, load)
     if not found:
         raise ScenarioError("nothing on offer serves any request within the SLO: see `plan`")
@@ -95,10 +102,16 @@ def fleet(
     )
     if plot is not None:
         _draw(answer, found, plot)
+    played = None
+    if given.confirm:
+        known, slots = efficiencies(inputs.overlay_of(scenario)), busiest(load, given.confirm)
+        played = replay(answer.best, found, load, classes, (trace, kind), slots, known)
     if format == "json":
-        show_json(fleet_answer(answer, found) | {"scenario": scenario})
+        show_json(fleet_answer(answer, found) | {"replay": played, "scenario": scenario})
     else:
         show_fleet(answer, found)
+        if played is not None:
+            show_replay(played, load)
 
 
 def _spec(base: FleetSpec, given: FleetOptions) -> FleetSpec:
@@ -125,15 +138,15 @@ def _spec(base: FleetSpec, given: FleetOptions) -> FleetSpec:
     return spec
 
 
-def _asked(scenario: Scenario) -> tuple[tuple[RequestClass, ...], Load]:
-    trace, spec = inputs.trace_of_scenario(scenario), scenario.fleet
+def _asked(scenario: Scenario, trace: Trace) -> tuple[Ints, tuple[RequestClass, ...], Load]:
+    spec = scenario.fleet
     check_context(inputs.model_of(scenario), shape_of(trace))
     tenants = {
         name: parse_slo(targets, headroom=scenario.headroom) for name, targets in spec.slo.items()
     }
     kind, names = classify(trace, spec.prompt_classes)
     classes = classes_of(trace, kind, names, inputs.slo_of(scenario), tenants)
-    return classes, load_of(trace, kind, classes, spec.slot, spec.spot_share)
+    return kind, classes, load_of(trace, kind, classes, spec.slot, spec.spot_share)
 
 
 def _offers(scenario: Scenario, classes: tuple[RequestClass, ...], load: Load) -> tuple[Offer, ...]:

@@ -7,7 +7,9 @@ import numpy as np
 
 from inferometer.cli.result import show_rows
 from inferometer.plan.fleet.plan import Fleet, FleetPlan
+from inferometer.plan.fleet.pool import Load
 from inferometer.plan.fleet.profile import Offer
+from inferometer.plan.fleet.replay import Replay
 
 HOUR = 3600
 NOTES = (
@@ -32,6 +34,32 @@ def show_fleet(plan: FleetPlan, found: Sequence[Offer]) -> None:
     show_rows(
         "Notes", [{"": text} for text in (*NOTES, f"within {plan.best.gap:.2%} of the bound")]
     )
+
+
+def show_replay(played: Replay, load: Load) -> None:
+    """Print how the classes fared in the slots that were played."""
+    hour = load.slot / HOUR
+    show_rows("Played, request by request", [
+        {
+            "from h": f"{one.slot * hour:.3g}",
+            "class": one.name,
+            "pool": one.pool,
+            "requests": one.requests,
+            "worst target": one.target or "none",
+            "of its limit": one.ratio,
+            "beyond a limit": one.beyond,
+            "SLO": "kept" if one.kept else "missed",
+            "replicas": one.replicas,
+            "needed": one.needed if one.needed is not None else "more than twice",
+        }
+        for one in played.classes
+    ])  # fmt: skip
+    said = f"{played.missed:.1%} of the requests played are of classes that miss their SLO"
+    if played.extra:
+        said += f"; the replicas missing cost {played.extra:.2f} USD over those slots"
+    missing = "targets of gaps between tokens (itl) are not told apart by class and not played"
+    notes = (said, f"played: {len(played.slots)} of {load.slots} slots, warmed up", missing)
+    show_rows("What was played", [{"": text} for text in notes])
 
 
 def _savings(plan: FleetPlan) -> dict[str, float | None]:
