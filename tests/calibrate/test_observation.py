@@ -127,3 +127,16 @@ def test_all_requests_at_once_are_a_run_that_starts_with_its_backlog(seen: Seen)
 
 def test_without_a_number_of_requests_all_at_once_is_a_full_house(seen: Seen) -> None:
     assert load(seen, row(load="offline", clients="")).kind == "offline"
+
+
+def test_the_tail_of_a_run_is_its_start_where_that_is_more_than_one_in_a_hundred(
+    seen: Seen,
+) -> None:
+    def tail(requests: str) -> float:
+        (group,) = compile_groups([seen(row(clients="64", requests=requests))], efficiencies())
+        found = forecast(group)
+        assert found["ttft_p50"] < found["ttft_p99"] < found["e2e_p99"]
+        return float(found["ttft_p99"][0])
+
+    assert tail("640") > 1.5 * tail("12800")
+    assert tail("6400") == pytest.approx(tail("12800"))

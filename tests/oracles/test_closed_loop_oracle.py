@@ -44,7 +44,7 @@ def twin(clients: int, inputs: int, outputs: int, cost: Costs) -> float:
     late = list[Request]()
     while len(found) < ROUNDS * clients:
         if not waiting and not running:
-            waiting, late = late, []
+            waiting, late = late, list[Request]()
         done = prefilled(waiting, BUDGET - len(running))
         tokens = sum(taken for taken, _ in done)
         clock += cost.alone + cost.each * len(running) + cost.token * tokens
