@@ -1,5 +1,7 @@
 """What choosing by prediction costs: inside one kind of accelerator, in dollars among several."""
 
+from dataclasses import replace
+
 import pytest
 
 from inferometer.calibrate.measurement import Row
@@ -47,3 +49,33 @@ def test_inside_one_kind_accelerators_are_the_cost() -> None:
 def test_a_limit_that_only_one_keeps_is_no_choice() -> None:
     both = run("one", "H100-SXM", 1, 20.0, 20.0) + run("two", "H100-SXM", 2, 10.0, 10.0)
     assert {choice.tpot_limit_ms for choice in choices(both)} == {30.0, 60.0}
+
+
+def test_an_engine_that_lets_its_clients_wait_keeps_no_limit() -> None:
+    """The cheapest by far, but its first tokens come after 24 s."""
+    waiting = run("waits", "H100-SXM", 1, 5.0, 5.0)
+    waiting = [replace(v, measured=24e3) if v.metric == "ttft_ms_p50" else v for v in waiting]
+    both = run("one", "H100-SXM", 1, 14.0, 14.0) + run("two", "H100-SXM", 2, 13.0, 13.0) + waiting
+    assert {choice.best for choice in choices(both)} == {"one"}
+
+
+def test_measured_throughput_goes_before_the_loops() -> None:
+    rated = run("rated", "H100-SXM", 1, 10.0, 10.0)
+    rated.append(replace(rated[0], metric="tokens_per_s", measured=100.0, predicted=100.0))
+    both = rated + run("looped", "H100-SXM", 1, 14.0, 14.0)  # 8 clients at 14 ms: 571 tokens/s
+    assert {choice.best for choice in choices(both)} == {"looped"}
+
+
+def test_pools_without_a_measured_throughput_are_left_out() -> None:
+    split = run("split", "H100-SXM", 1, 10.0, 10.0)
+    cells = {**split[0].row.cells, "disagg": "1"}
+    split = [replace(v, row=replace(v.row, cells=cells)) for v in split]
+    assert not choices(split + run("one", "H100-SXM", 1, 14.0, 14.0))
+
+
+def test_a_believed_miss_is_strict_regret_alone() -> None:
+    """Both keep 15 ms; the model picks the better one, but would not have dared to."""
+    both = run("timid", "H100-SXM", 2, 12.0, 12.0) + run("bold", "H100-SXM", 1, 14.0, 16.0)
+    (first, *_) = choices(both)
+    assert (first.chosen, first.regret) == ("bold", 0.0)
+    assert first.strict_regret == pytest.approx(2 * 12 / 14 - 1)

@@ -17,27 +17,33 @@ class Choice:
         model: Model as measured, and its accelerator unless several were to choose from.
         inputs: Prompt tokens.
         outputs: Output tokens.
-        tpot_limit_ms: Limit on time per output token that the configuration must keep.
+        ttft_limit_ms: Limit on the time to the first token that a configuration must keep.
+        tpot_limit_ms: Limit on the time per output token, likewise.
         options: Configurations measured that keep it.
         accelerators: Kinds of accelerators among them.
         chosen: Row that the model picks.
         best: Row that the measurements pick.
         regret: Cost per token of the first over that of the second, less one.
+        strict_regret: The same where the model is also to say which configurations keep the limits
+            (of those that do).
     """
 
     model: str
     inputs: str
     outputs: str
+    ttft_limit_ms: float
     tpot_limit_ms: float
     options: int
     accelerators: int
     chosen: str
     best: str
     regret: Fraction
+    strict_regret: Fraction
 
 
-LIMITS_MS = (15.0, 30.0, 60.0)
-"""Limits on time per output token at which a decision is tested: fast, usual and slow chat."""
+LIMITS_MS = ((1000.0, 15.0), (2000.0, 30.0), (5000.0, 60.0))
+"""Limits on TTFT and on time per output token at which a decision is tested: fast, usual and slow
+chat. Without the first, the cheapest is an engine that lets most of its clients wait."""
 
 Price = Callable[[str], float | None]
 """Dollars per accelerator and second by key of the catalogue; None if unpriced."""
@@ -47,9 +53,9 @@ Price = Callable[[str], float | None]
 class _Option:
     row: str
     kind: str  # accelerator
-    tpot: float  # ms, measured
+    times: tuple[float, float]  # TTFT and TPOT, ms, measured
     value: float  # tokens per unit of cost, measured
-    believed_tpot: float
+    believed: tuple[float, float]
     believed_value: float
 
 
@@ -82,7 +88,7 @@ def _choices(verdicts: Iterable[Verdict], price: Price, *, across: bool) -> list
     for key, rows in sorted(groups.items()):
         each = [_option(row, metrics, price) for row, metrics in rows.items()]
         options = [option for option in each if option is not None]
-        found += [_choice(key, options, limit) for limit in LIMITS_MS]
+        found += [_choice(key, options, limits) for limits in LIMITS_MS]
     return [choice for choice in found if choice is not None]
 
 
@@ -90,7 +96,7 @@ def _option(key: str, metrics: dict[str, Verdict], price: Price) -> _Option | No
     """Return what one configuration gives per cost; None if that cannot be said.
 
     Where throughput was not measured, a closed loop gives it: clients x output / (TTFT + TPOT
-    (output - 1)).
+    (output - 1)). With pools of their own for prompts it does not: those leave out the transfer.
     """
     tpot, ttft = metrics.get("tpot_ms_p50"), metrics.get("ttft_ms_p50")
     if tpot is None or ttft is None or not math.isfinite(tpot.predicted + ttft.predicted):
@@ -104,25 +110,47 @@ def _option(key: str, metrics: dict[str, Verdict], price: Price) -> _Option | No
         return None
     if each is None:
         return None
-    measured = _speed(ttft.measured, tpot.measured, clients, outputs)
-    believed = _speed(ttft.predicted, tpot.predicted, clients, outputs)
+    speed = metrics.get("tokens_per_s")
+    if speed is not None and math.isfinite(speed.predicted):
+        measured, believed = speed.measured, speed.predicted
+    elif cells.get("disagg") == "1":
+        return None
+    else:
+        measured = _speed(ttft.measured, tpot.measured, clients, outputs)
+        believed = _speed(ttft.predicted, tpot.predicted, clients, outputs)
     cost = accelerators * each
-    return _Option(key, kind, tpot.measured, measured / cost, tpot.predicted, believed / cost)
+    return _Option(
+        row=key,
+        kind=kind,
+        times=(ttft.measured, tpot.measured),
+        value=measured / cost,
+        believed=(ttft.predicted, tpot.predicted),
+        believed_value=believed / cost,
+    )
 
 
 def _speed(ttft_ms: float, tpot_ms: float, clients: float, outputs: float) -> float:
     return clients * outputs * 1e3 / (ttft_ms + tpot_ms * (outputs - 1))
 
 
-def _choice(key: tuple[str, str, str], options: Sequence[_Option], limit: float) -> Choice | None:
-    allowed = [option for option in options if option.tpot <= limit]
+def _keeps(times: tuple[float, float], limits: tuple[float, float]) -> bool:
+    return times[0] <= limits[0] and times[1] <= limits[1]
+
+
+def _choice(
+    key: tuple[str, str, str], options: Sequence[_Option], limits: tuple[float, float]
+) -> Choice | None:
+    allowed = [option for option in options if _keeps(option.times, limits)]
     if len(allowed) < 2:
         return None
     best = max(allowed, key=lambda option: option.value)
-    believed = [option for option in allowed if option.believed_tpot <= limit] or allowed
-    chosen = max(believed, key=lambda option: option.believed_value)
+    chosen = max(allowed, key=lambda option: option.believed_value)
+    believed = [option for option in allowed if _keeps(option.believed, limits)] or allowed
+    cautious = max(believed, key=lambda option: option.believed_value)
     return Choice(
-        model=key[0], inputs=key[1], outputs=key[2], tpot_limit_ms=limit,
+        model=key[0], inputs=key[1], outputs=key[2], ttft_limit_ms=limits[0],
+        tpot_limit_ms=limits[1],
         options=len(allowed), accelerators=len({option.kind for option in allowed}),
         chosen=chosen.row, best=best.row, regret=best.value / chosen.value - 1,
+        strict_regret=best.value / cautious.value - 1,
     )  # fmt: skip

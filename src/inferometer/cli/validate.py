@@ -136,20 +136,18 @@ def _regret(found: "Sequence[Choice]") -> list[dict[str, object]]:
     rows: list[dict[str, object]] = [
         {
             "model": choice.model, "isl": choice.inputs, "osl": choice.outputs,
-            "tpot_limit_ms": choice.tpot_limit_ms, "options": choice.options,
-            "accelerators": choice.accelerators, "regret_fraction": choice.regret,
+            "ttft_limit_ms": choice.ttft_limit_ms, "tpot_limit_ms": choice.tpot_limit_ms,
+            "options": choice.options, "accelerators": choice.accelerators,
+            "regret_fraction": choice.regret, "strict_regret_fraction": choice.strict_regret,
         }
         for choice in found
     ]  # fmt: skip
-    mean = sum(choice.regret for choice in found) / len(found) if found else None
-    whole: dict[str, object] = {
-        "model": "mean",
-        "isl": "",
-        "osl": "",
-        "tpot_limit_ms": None,
-        "accelerators": None,
-    }
-    return [*rows, whole | {"options": len(found), "regret_fraction": mean}]
+    if not found:
+        return rows
+    whole: dict[str, object] = dict.fromkeys(rows[0]) | {"model": "mean", "options": len(found)}
+    for name in ("regret_fraction", "strict_regret_fraction"):
+        whole[name] = sum(getattr(c, name.removesuffix("_fraction")) for c in found) / len(found)
+    return [*rows, whole]
 
 
 def _price(key: str) -> float | None:

@@ -152,7 +152,8 @@ def _costs(rollout: Rollout) -> Iterator[Rule]:
 def measured(rollout: Rollout, target: Target) -> str:
     """Return the query that measures a target of the SLO; "" if the engine has no histogram.
 
-    A quantile of gaps is no TPOT, which is a mean over each request: one never stands for the other.
+    A quantile of gaps is no TPOT, which is a mean over each request, so neither stands in for the
+    other.
     """
     histogram: str = getattr(rollout.runtime, target.metric)
     return _quantile(rollout, histogram, target.quantile) if histogram else ""
