@@ -90,3 +90,89 @@ def test_calls_are_not_dropped_when_a_trace_is_written(tmp_path: Path) -> None:
     trace = read(saved(tmp_path, *FAN)).trace
     with pytest.raises(WorkloadError, match="calls"):
         write(trace, tmp_path / "out.jsonl")
+
+
+def call(t: float, **given: Any) -> dict[str, Any]:
+    known = {"t": t, "type": "s", "in": 128, "out": 8, "hash_ids": [0, 1], "api_time": 2.0}
+    return known | given
+
+
+RUN = {
+    "id": "r", "models": ["m"], "block_size": 64, "hash_id_scope": "local", "tool_tokens": 10,
+    "requests": [
+        call(0.0),
+        {"type": "subagent", "t": 2.5, "agent_id": "a", "requests": [call(3.0), call(7.0)]},
+        {"type": "subagent", "t": 2.5, "agent_id": "b", "requests": [call(4.0, api_time=60.0)]},
+        call(10.0, **{"in": 64, "hash_ids": [0]}),
+    ],
+}  # fmt: skip
+
+
+def runs(folder: Path, *documents: dict[str, Any], indent: int | None = None) -> Path:
+    path = folder / "runs.json"
+    path.write_text("\n".join(json.dumps(document, indent=indent) for document in documents))
+    return path
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_runs_with_sub_agents_are_read(tmp_path: Path, indent: int | None) -> None:
+    found = read(runs(tmp_path, RUN, indent=indent))
+    assert found.format == "weka"
+    trace = found.trace
+    assert trace.arrival.tolist() == [0.0, 3.0, 4.0, 7.0, 10.0]
+    assert trace.calls is not None
+    edges = dict(
+        zip(
+            zip(trace.calls.before.tolist(), trace.calls.after.tolist(), strict=True),
+            trace.calls.delay.tolist(),
+            strict=True,
+        )
+    )
+    # both sub-agents follow the first call; only the one that had ended is waited for
+    assert edges == {(0, 1): 1.0, (0, 2): 2.0, (1, 3): 2.0, (0, 4): 8.0, (3, 4): 1.0}
+    records = simulate(trace, deployment(), efficiencies=efficiencies()).records
+    assert records.asked[4] == pytest.approx(
+        max(records.finished[0] + 8.0, records.finished[3] + 1.0)
+    )
+
+
+def test_runs_of_one_file_share_no_blocks_and_start_together(tmp_path: Path) -> None:
+    trace = read(runs(tmp_path, RUN, RUN)).trace
+    assert trace.prefixes is not None
+    assert trace.calls is not None
+    by_task = [set[int](), set[int]()]
+    for row, task in enumerate(trace.calls.task):
+        start, end = trace.prefixes.offsets[row : row + 2]
+        by_task[task] |= set(trace.prefixes.hashes[start:end].tolist())
+    assert len(by_task[0]) == len(by_task[1]) == 2
+    assert not by_task[0] & by_task[1]
+
+
+def test_times_of_a_sub_agent_may_count_from_its_beginning(tmp_path: Path) -> None:
+    agent = {"type": "subagent", "t": 5.0, "requests": [call(0.0), call(3.0)]}
+    trace = read(runs(tmp_path, RUN | {"requests": [call(0.0), agent]})).trace
+    assert trace.arrival.tolist() == [0.0, 5.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"block_size": 0}, "block_size"),
+        ({"hash_id_scope": "global"}, "'global'"),
+        ({"requests": []}, "no usable requests"),
+        ({"requests": [call(5.0), call(1.0)]}, "sort them"),
+        ({"requests": [call(-1.0)]}, "requests"),
+        ({"requests": [call(0.0, api_time=-1.0)]}, "api_time"),
+        ({"requests": [call(0.0, out=0), call(2.0)]}, ":1: a call without"),
+        ({"requests": [call(0.0, hash_ids=[-1])]}, "hash_ids"),
+        ({"requests": "none"}, "requests"),
+    ],
+)
+def test_runs_that_cannot_be_are_refused(tmp_path: Path, change: dict[str, Any], says: str) -> None:
+    with pytest.raises(WorkloadError, match=says):
+        read(runs(tmp_path, RUN | change))
+
+
+def test_blocks_of_one_file_have_one_size(tmp_path: Path) -> None:
+    with pytest.raises(WorkloadError, match=":2: blocks of 32"):
+        read(runs(tmp_path, RUN, RUN | {"block_size": 32}))

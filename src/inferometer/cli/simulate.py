@@ -18,7 +18,6 @@ from inferometer.cli.record_files import record_file
 from inferometer.cli.result import show_json
 from inferometer.cli.scenario import Scenario
 from inferometer.cli.serving_options import ServingOptions, serving_of
-from inferometer.cli.simulate_rag import rag_of, three_ways
 from inferometer.cli.simulate_tables import jitter, rent, show_run
 from inferometer.errors import ScenarioError
 from inferometer.outcome import Outcome
@@ -87,7 +86,11 @@ def simulate(
     )
     parts = parts_of(setting.scenario, asked)
     questions = next(parts)
-    rag = rag_of(asked.retrieval, questions)
+    rag = None
+    if asked.retrieval is not None:
+        from inferometer.cli.simulate_rag import rag_of, three_ways  # the planner: a tenth of a s
+
+        rag = rag_of(asked.retrieval, questions)
     trace = questions if rag is None else rag.trace
     expected = predicted(setting, trace)
     with taken(asked, groups_of(trace, setting.serving)) as sink:

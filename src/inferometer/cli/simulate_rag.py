@@ -49,16 +49,14 @@ class ThreeWays:
     stages: tuple[StageTime, ...]
 
 
-def rag_of(file: Path | None, questions: Trace) -> Rag | None:
-    """Return the questions with the retrieval of a file; None without one.
+def rag_of(file: Path, questions: Trace) -> Rag:
+    """Return the questions with the retrieval of a file.
 
     Stages have as many servers as `rag` buys for the busiest minute.
 
     Raises:
         ScenarioError: the file is at fault, or retrieval during the answer.
     """
-    if file is None:
-        return None
     retrieval = read_retrieval(file)
     if retrieval.stride > 0:
         raise ScenarioError(

@@ -6,7 +6,6 @@ from typing import Any
 
 from inferometer.cli.operating_options import HOUR
 from inferometer.cli.result import show_rows
-from inferometer.cli.simulate_rag import show_three_ways
 from inferometer.outcome import Latency, Outcome
 from inferometer.simulate import measures
 from inferometer.simulate.histogram import Quantiles
@@ -87,6 +86,8 @@ def show_run(answer: dict[str, Any]) -> None:
     ])  # fmt: skip
     show_rows("By class and tenant", [_tail(tail) for tail in others])
     if "rag" in answer:
+        from inferometer.cli.simulate_rag import show_three_ways
+
         show_three_ways(answer["rag"])
     counts = {
         f.name.replace("_", " "): getattr(outcome.counts, f.name)

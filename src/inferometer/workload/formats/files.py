@@ -4,6 +4,7 @@ import dataclasses
 import re
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -31,6 +32,7 @@ from inferometer.workload.formats.rows import (
     read_mooncake,
     read_own,
 )
+from inferometer.workload.formats.weka import read_weka
 from inferometer.workload.trace import Trace
 
 READERS: dict[str, Callable[[Path], Columns]] = {
@@ -38,6 +40,7 @@ READERS: dict[str, Callable[[Path], Columns]] = {
     "burstgpt": read_burstgpt,
     "bailian": read_bailian,
     "agentic-mooncake": read_agentic_mooncake,
+    "weka": read_weka,
     "mooncake": read_mooncake,
     "llmservingsim": read_llmservingsim,
     "llmservingsim-log": read_llmservingsim_log,
@@ -53,6 +56,7 @@ READERS: dict[str, Callable[[Path], Columns]] = {
 
 _SIGNS = {  # names that tell a format, the more telling first
     "agentic-mooncake": {"schema", "version", "block_size"},
+    "weka": {"requests", "block_size"},
     "azure": {"TIMESTAMP", "ContextTokens"},
     "burstgpt": {"Timestamp", "Request tokens"},
     "bailian": {"chat_id", "timestamp", "input_length"},
@@ -129,7 +133,7 @@ def sniff(path: Path) -> str:
     if first.startswith(b"["):
         return "sharegpt"
     if first.startswith(b"{"):
-        return _by_names(path, _json_names(first))
+        return _by_names(path, _json_names(first) or _document_names(path))
     names = first.decode(errors="replace").replace('"', "").split(",")
     name = _by_names(path, {name.strip() for name in names})
     if name not in _TABLES:
@@ -144,7 +148,14 @@ def _json_names(line: bytes) -> set[str]:
         found = {name.decode() for name in re.findall(rb'"(\w+)"\s*:', line)}
         if any(signs <= found for signs in _SIGNS.values()):
             return found  # a damaged row, which its reader will name
-        return _SIGNS["vllm-bench"]  # a JSON document over several lines
+        return set()
+
+
+def _document_names(path: Path) -> set[str]:
+    """Return the telling names of a JSON document over several lines."""
+    start = b"".join(line for _, line in islice(lines(path), 100))
+    run = b'"hash_id_scope"' in start and b'"block_size"' in start
+    return _SIGNS["weka" if run else "vllm-bench"]
 
 
 def _by_names(path: Path, names: set[str]) -> str:

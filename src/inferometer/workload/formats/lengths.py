@@ -9,12 +9,10 @@ import msgspec
 from inferometer.errors import WorkloadError
 from inferometer.units import Duration
 from inferometer.workload.formats.columns import Columns
-from inferometer.workload.formats.lines import csv_rows, lines, token_count
+from inferometer.workload.formats.lines import csv_rows, token_count, whole
 
 T = TypeVar("T")
 Count = Annotated[int, msgspec.Meta(ge=0)]
-LARGEST_JSON = 4 * 2**30
-"""Bytes of a JSON document, which unlike JSON Lines must be held as a whole."""
 
 
 def read_lengths_csv(path: Path) -> Columns:
@@ -106,11 +104,7 @@ def read_vllm_bench(path: Path) -> Columns:
 
 
 def _document(path: Path, kind: type[T]) -> T:
-    text = bytearray()
-    for _, line in lines(path):
-        text += line
-        if len(text) > LARGEST_JSON:
-            raise WorkloadError(f"{path}: over {LARGEST_JSON >> 30} GiB of JSON; split it")
+    text = whole(path)
     try:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

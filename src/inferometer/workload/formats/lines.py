@@ -13,6 +13,9 @@ from inferometer.errors import WorkloadError
 LONGEST_LINE = 64 * 2**20
 """Bytes of one line; a request with a million block hashes takes a fifth of it."""
 
+LARGEST_JSON = 4 * 2**30
+"""Bytes of a JSON document, which unlike JSON Lines must be held as a whole."""
+
 
 def regular_file(path: Path) -> Path:
     """Return `path` if it is a file that can be read to its end.
@@ -48,6 +51,20 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 yield from _numbered(path, file)
     except (OSError, EOFError) as error:
         raise WorkloadError(f"{path}: cannot be read to its end: {error}") from error
+
+
+def whole(path: Path) -> bytes:
+    """Return the text of a file that is one JSON document.
+
+    Raises:
+        WorkloadError: as `lines`, or a document over `LARGEST_JSON`.
+    """
+    text = bytearray()
+    for _, line in lines(path):
+        text += line
+        if len(text) > LARGEST_JSON:
+            raise WorkloadError(f"{path}: over {LARGEST_JSON >> 30} GiB of JSON; split it")
+    return bytes(text)
 
 
 def _numbered(path: Path, file: BinaryIO | gzip.GzipFile) -> Iterator[tuple[int, bytes]]:

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 
 from inferometer.errors import WorkloadError
 from inferometer.workload.formats.columns import Columns, trace_of
 from inferometer.workload.formats.lines import regular_file
 from inferometer.workload.trace import Trace
+
+if TYPE_CHECKING:
+    import duckdb
 
 _WHOLE = {f"{sign}{kind}" for sign in ("", "U") for kind in ("TINYINT", "SMALLINT", "INTEGER")}
 _WHOLE |= {"BIGINT"}
@@ -37,6 +39,8 @@ def read_parquet(path: Path) -> Columns:
     Raises:
         WorkloadError: not Parquet, a column missing or of another type, an empty cell.
     """
+    import duckdb  # noqa: PLC0415 - a tenth of a second that text formats need not spend
+
     regular_file(path)
     with duckdb.connect() as database:
         return _rows(path, database, "true")
@@ -52,6 +56,8 @@ def parquet_parts(path: Path, rows: int) -> Iterator[Trace]:
     Raises:
         WorkloadError: as `read_parquet`.
     """
+    import duckdb  # noqa: PLC0415
+
     regular_file(path)
     with duckdb.connect() as database:
         size = _size(path, database)
@@ -60,7 +66,9 @@ def parquet_parts(path: Path, rows: int) -> Iterator[Trace]:
             yield trace_of(_rows(path, database, part, start), absolute=True).trace
 
 
-def _size(path: Path, database: duckdb.DuckDBPyConnection) -> int:
+def _size(path: Path, database: "duckdb.DuckDBPyConnection") -> int:
+    import duckdb  # noqa: PLC0415
+
     try:
         counted = database.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchall()
     except duckdb.Error as error:
@@ -71,8 +79,10 @@ def _size(path: Path, database: duckdb.DuckDBPyConnection) -> int:
     return size
 
 
-def _rows(path: Path, database: duckdb.DuckDBPyConnection, where: str, start: int = 0) -> Columns:
+def _rows(path: Path, database: "duckdb.DuckDBPyConnection", where: str, start: int = 0) -> Columns:
     """Return the rows of a file for which `where` holds; the first of them is row `start`."""
+    import duckdb  # noqa: PLC0415
+
     try:
         file = database.read_parquet(str(path), file_row_number=True)
         kinds = {name: str(kind) for name, kind in zip(file.columns, file.types, strict=True)}
@@ -153,6 +163,8 @@ def write_parquet(rows: Path, path: Path) -> None:
     Raises:
         WorkloadError: `path` cannot be written.
     """
+    import duckdb  # noqa: PLC0415
+
     with duckdb.connect() as database:
         try:
             database.execute(

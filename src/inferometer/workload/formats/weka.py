@@ -1,0 +1,161 @@
+"""Runs of coding agents with their sub-agents: Weka's traces, which AgentX replays.
+
+One JSON document is one run: calls of the agent in order of time, and sub-agents among them with
+calls of their own. The file says when calls began and how long they took, not what waited for what,
+so that follows from the times. A call waits for the agent's call before it and for the sub-agents
+that had ended when it began; a sub-agent's first call waits for the agent's call before it. The
+time left between the two is of tools or thought, and stays.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from inferometer.errors import WorkloadError
+from inferometer.workload.formats.columns import Columns
+from inferometer.workload.formats.lines import lines, whole
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Time = Annotated[float, msgspec.Meta(ge=0)]
+SUBAGENT = "subagent"
+SCOPE = "local"
+
+
+class Entry(msgspec.Struct, rename={"inputs": "in", "outputs": "out"}):
+    """A call, or a sub-agent with calls of its own; times in s from the start of the run.
+
+    Attributes:
+        t: When it began.
+        type: "n" or "s" (streamed) for a call, "subagent".
+        inputs: Prompt tokens.
+        outputs: Output tokens.
+        hash_ids: Content of its blocks, by ids of this run.
+        api_time: How long the call took.
+        requests: Calls of a sub-agent.
+    """
+
+    t: Time
+    type: str = "n"
+    inputs: Count = 0
+    outputs: Count = 0
+    hash_ids: list[Count] | None = None
+    api_time: Time | None = None
+    requests: "list[Entry]" = msgspec.field(default_factory=list)
+
+
+class Run(msgspec.Struct):
+    """One document."""
+
+    block_size: Annotated[int, msgspec.Meta(gt=0)]
+    requests: list[Entry]
+    hash_id_scope: str = SCOPE
+
+
+@dataclass(slots=True)
+class Gathering:
+    """The columns so far, and how the hashes of the run at hand are numbered anew."""
+
+    columns: Columns
+    run: int = 0
+    line: int = 0
+    numbers: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A call of an agent: its row, when it began, and when it had ended."""
+
+    row: int
+    begin: float
+    end: float
+
+
+def read_weka(path: Path) -> Columns:
+    """Return the calls of a file with one run, or with one run a line.
+
+    Raises:
+        WorkloadError: not such a run; a negative or endless time; calls out of order; sizes of
+            blocks that differ; the line is named.
+    """
+    gathering = Gathering(Columns(path=path))
+    for number, (line, run) in enumerate(_runs(path)):
+        gathering.run, gathering.line = number, line
+        size = gathering.columns.block_size or run.block_size
+        if run.hash_id_scope != SCOPE or run.block_size != size:
+            raise WorkloadError(
+                f"{path}:{line}: blocks of {run.block_size} with ids of scope "
+                f"{run.hash_id_scope!r}; {size} and {SCOPE!r} are wanted"
+            )
+        gathering.columns.block_size = size
+        _agent(gathering, run.requests, None)
+    return gathering.columns
+
+
+def _runs(path: Path) -> Iterator[tuple[int, Run]]:
+    rows = [(number, line) for number, line in lines(path) if line.strip()]
+    if rows and not _complete(rows[0][1]):
+        rows = [(1, whole(path))]  # one document over several lines
+    for number, line in rows:
+        try:
+            yield number, msgspec.json.decode(line, type=Run)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise WorkloadError(f"{path}:{number}: {error}") from None
+
+
+def _complete(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _agent(gathering: Gathering, entries: list[Entry], before: Done | None) -> Done | None:
+    """Add the calls of an agent, and of the sub-agents among them; return its last call."""
+    spawned = list[Done]()
+    for place, entry in enumerate(entries):
+        _check(gathering, entry, entries[place - 1] if place else entry)
+        if entry.type == SUBAGENT:
+            last = _agent(gathering, _absolute(entry), before)
+            spawned += [last] if last is not None and last is not before else []
+            continue
+        joined = [one for one in spawned if one.end <= entry.t]
+        spawned = [one for one in spawned if one.end > entry.t]
+        before = _call(gathering, entry, [*([before] if before else []), *joined])
+    return before
+
+
+def _absolute(agent: Entry) -> list[Entry]:
+    """Return a sub-agent's calls; if they begin before it, their times count from its beginning."""
+    calls = agent.requests
+    if calls and calls[0].t < agent.t:
+        for call in calls:
+            call.t += agent.t
+    return calls
+
+
+def _check(gathering: Gathering, entry: Entry, ahead: Entry) -> None:
+    where = f"{gathering.columns.path}:{gathering.line}"
+    if not all(math.isfinite(time) for time in (entry.t, entry.api_time or 0.0)):
+        raise WorkloadError(f"{where}: a call at {entry.t} s has no end")
+    if entry.t < ahead.t:
+        raise WorkloadError(
+            f"{where}: a call at {entry.t} s follows one at {ahead.t} s; sort them by t"
+        )
+
+
+def _call(gathering: Gathering, entry: Entry, awaited: list[Done]) -> Done:
+    columns, row = gathering.columns, len(gathering.columns.inputs)
+    columns.add(gathering.line, entry.t, entry.inputs, entry.outputs)
+    columns.earliest.append(0.0 if awaited else entry.t)
+    columns.task.append(gathering.run)
+    for one in awaited:
+        columns.edges.append((one.row, row, max(entry.t - one.end, 0.0), False))
+    known = gathering.numbers
+    hashes = [known.setdefault((gathering.run, name), len(known)) for name in entry.hash_ids or ()]
+    columns.add_hashes(gathering.line, hashes)
+    return Done(row, entry.t, entry.t + (entry.api_time or 0.0))
