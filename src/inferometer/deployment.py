@@ -4,6 +4,7 @@ A `Deployment` holds catalogue records, not names: nothing downstream looks anyt
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from inferometer.catalog.engines import Engine
 from inferometer.catalog.hardware import Accelerator, Node
@@ -78,11 +79,14 @@ class Speculation:
         acceptance: Probability that a proposed token is accepted, given its predecessors were.
         draft_cost: Time to propose one token over a decode step of the target: 0 for n-gram
             look-up, about the ratio of weights for a draft model or head.
+        by_position: Share of drafts whose token at each position was accepted, in place of
+            `acceptance`: what vLLM reports as `per_position_acceptance_rates`.
     """
 
     draft_tokens: int
-    acceptance: Fraction
+    acceptance: Fraction = 0.0
     draft_cost: Fraction = 0.0
+    by_position: tuple[Fraction, ...] = ()
 
     def __post_init__(self) -> None:
         if self.draft_tokens < 1:
@@ -91,6 +95,32 @@ class Speculation:
             raise ScenarioError(f"speculation.acceptance is {self.acceptance}; 0 to 1 is wanted")
         if not 0 <= self.draft_cost <= 1:
             raise ScenarioError(f"speculation.draft_cost is {self.draft_cost}; 0 to 1 is wanted")
+        if self.by_position:
+            self._check_positions()
+
+    def _check_positions(self) -> None:
+        rates = self.by_position
+        if len(rates) != self.draft_tokens or self.acceptance:
+            raise ScenarioError(
+                f"speculation.by_position: {len(rates)} rates for {self.draft_tokens} draft "
+                "tokens; give one each, and no acceptance"
+            )
+        falling = all(a >= b for a, b in pairwise(rates))
+        if not (falling and rates[-1] >= 0 and rates[0] <= 1):
+            raise ScenarioError(
+                "speculation.by_position: rates from 0 to 1 that do not rise are wanted: a token "
+                "counts only if those before it were accepted"
+            )
+
+    @property
+    def accepted(self) -> float:
+        """Drafted tokens accepted in a step, mean: a + a^2 + ..., or the sum of `by_position`.
+
+        Leviathan et al. 2023, Eq. 1, less the token that verification adds.
+        """
+        if self.by_position:
+            return sum(self.by_position)
+        return sum(self.acceptance**place for place in range(1, self.draft_tokens + 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

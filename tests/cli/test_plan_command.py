@@ -65,6 +65,21 @@ def test_options_lie_on_top_of_the_file(scenario: str, capsys: pytest.CaptureFix
     assert found["plan"]["best"]["deployment"]["accelerator"] == "l40s"
 
 
+def test_the_first_options_are_played_and_ranked_anew(
+    scenario: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer(capsys, "plan", scenario, "--confirm", "simulate", "--confirm-top", "2")
+    planned = [row["deployment"]["accelerator"] for row in found["plan"]["alternatives"][:2]]
+    confirmed = found["confirmed"]
+    assert sorted(row["deployment"]["accelerator"] for row in confirmed) == sorted(planned)
+    assert all(row["outcome"]["evidence"] == "simulated" for row in confirmed)
+    costs = [row["cost_usd_per_h"] for row in confirmed if not row["missed"]]
+    assert costs == sorted(costs)
+    assert len(costs) > 0
+    assert run(("plan", scenario, "--confirm", "simulate", "--confirm-top", "0")) == 2
+    assert "--confirm-top" in capsys.readouterr().err
+
+
 def test_same_seed_same_bytes(scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
     outputs = []
     for _ in range(2):

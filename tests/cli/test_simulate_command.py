@@ -182,6 +182,34 @@ def test_clocks_save_energy_and_cost_time(capsys: pytest.CaptureFixture[str], pl
     assert slow["ttft"]["mean_ms"] > full["ttft"]["mean_ms"]
 
 
+def test_rates_are_played_up_to_beyond_the_knee(
+    capsys: pytest.CaptureFixture[str], played: str, tmp_path: Path
+) -> None:
+    knee, gaps = tmp_path / "knee.svg", tmp_path / "itl.png"
+    options = ("--plot-knee", str(knee), "--plot-itl", str(gaps), "--rates", "3")
+    found = answer(capsys, played, *options, "--replicas", "1", "--slo", "tpot p99 <= 11 ms")
+    loads = found["loads"]
+    assert len(loads) == 3
+    assert loads[0]["ttft"]["p99_ms"] < loads[-1]["ttft"]["p99_ms"]
+    assert loads[0]["good"] > loads[-1]["good"]
+    assert loads[0]["offered_per_s"] <= found["knee_per_s"] < loads[-1]["offered_per_s"]
+    assert "<svg" in knee.read_text(encoding="utf-8")
+    assert gaps.stat().st_size > 10_000
+    assert run(("simulate", played, *options[:2], "--rates", "1")) == 2
+    assert "--rates" in capsys.readouterr().err
+
+
+def test_who_watches_hears_of_it_and_changes_nothing(
+    capsys: pytest.CaptureFixture[str], played: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = answer(capsys, played)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert run(("simulate", played, "--format", "json")) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out) == silent
+    assert "played" in shown.err
+
+
 def test_fleets_scale_mix_and_are_drawn(
     capsys: pytest.CaptureFixture[str], played: str, tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ CASES: dict[str, dict[str, Any]] = {
     "prompts alone": {"chunked": False, "budget": 2048},
     "static": {"serving": Serving(static=True), "budget": 2048, "sequences": 16},
     "classes": {"serving": Serving(batch_tenants=("b",)), "sequences": 24},
+    "acceptance by position": {"draft": Speculation(draft_tokens=3, by_position=(0.8, 0.5, 0.1))},
     "speculation": {"draft": Speculation(draft_tokens=3, acceptance=0.7), "window": 100},
     "draft model": {
         "draft": Speculation(draft_tokens=4, acceptance=0.6, draft_cost=0.1), "sequences": 32,

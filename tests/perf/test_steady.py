@@ -1,6 +1,7 @@
 """Speculative decoding in steady state: tokens per step, and what drafting costs."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from perf_cases import columns, deployment
 
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.deployment import Speculation
+from inferometer.errors import ScenarioError
 from inferometer.perf.demand import fixed_lengths
 from inferometer.perf.roofline import compile_candidates
 from inferometer.perf.steady import running_sequences, steady, step_yield
@@ -26,6 +28,21 @@ def test_tokens_per_step_are_a_geometric_sum() -> None:
     tokens, _ = lane(Speculation(draft_tokens=3, acceptance=0.8), 1)
     assert tokens == pytest.approx(1 + 0.8 + 0.8**2 + 0.8**3)
     assert lane(Speculation(draft_tokens=3, acceptance=1.0), 1)[0] == 4
+
+
+def test_acceptance_by_position_adds_up() -> None:
+    stated = Speculation(draft_tokens=3, by_position=(0.8, 0.64, 0.512))
+    assert stated.accepted == pytest.approx(Speculation(draft_tokens=3, acceptance=0.8).accepted)
+    assert lane(Speculation(draft_tokens=2, by_position=(0.9, 0.3)), 1)[0] == pytest.approx(2.2)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"by_position": (0.5,)}, {"by_position": (0.5, 0.6)}, {"by_position": (1.2, 0.1)},
+              {"by_position": (0.5, 0.4), "acceptance": 0.3}],
+)  # fmt: skip
+def test_positions_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ScenarioError, match="by_position"):
+        Speculation(**{"draft_tokens": 2, **wrong})
 
 
 def test_speculation_pays_for_one_sequence_and_not_for_many() -> None:

@@ -192,10 +192,14 @@ def deployment_of(model: Model, spec: DeploymentSpec, catalog: Path | None = Non
 
 
 def _speculation(spec: DeploymentSpec) -> Speculation | None:
-    if spec.draft_tokens == 0 and spec.acceptance == 0 and spec.draft_cost == 0:
+    known = (spec.draft_tokens, spec.acceptance, spec.draft_cost, spec.acceptance_by_position)
+    if not any(known):
         return None
     return Speculation(
-        draft_tokens=spec.draft_tokens, acceptance=spec.acceptance, draft_cost=spec.draft_cost
+        draft_tokens=spec.draft_tokens,
+        acceptance=spec.acceptance,
+        draft_cost=spec.draft_cost,
+        by_position=spec.acceptance_by_position,
     )
 
 

@@ -78,6 +78,8 @@ class Stated:
         draft_tokens: Tokens proposed per step by speculative decoding.
         acceptance: Probability that a proposed token is accepted, 0 to 1.
         draft_cost: Time to propose one over a decode step, 0 to 1.
+        accepted_at: Share of drafts whose token at a position was accepted, in place of acceptance;
+            repeat for each position.
     """
 
     gpu: str = ""
@@ -94,6 +96,7 @@ class Stated:
     draft_tokens: int | None = None
     acceptance: float | None = None
     draft_cost: float | None = None
+    accepted_at: Annotated[tuple[float, ...], Many] = ()
 
 
 def scenario_of(file: Path | None, asked: Question) -> Scenario:
@@ -164,5 +167,6 @@ def deployment_spec(scenario: Scenario, stated: Stated) -> DeploymentSpec:
         draft_tokens=stated.draft_tokens,
         acceptance=stated.acceptance,
         draft_cost=stated.draft_cost,
+        acceptance_by_position=stated.accepted_at,
     )
     return result

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -15,6 +15,7 @@ from inferometer.account.api import ApiCost
 from inferometer.candidates import one
 from inferometer.catalog.models import Model
 from inferometer.cli import inputs
+from inferometer.cli.confirm import confirmed
 from inferometer.cli.options import Format, Many, Question, scenario_of
 from inferometer.cli.output_folder import prepare, save
 from inferometer.cli.plan_tables import show_infeasible, show_plan
@@ -87,6 +88,8 @@ def plan(
     confidence: float | None = None,
     current: Path | None = None,
     sensitivity: bool = False,
+    confirm: Literal["", "simulate"] = "",
+    confirm_top: int = 3,
     output: Output | None = None,
 ) -> None:
     """Name the cheapest deployment that serves a workload within its SLO, and say why.
@@ -99,6 +102,9 @@ def plan(
             of held-out measurements were off; without it, it must hold as predicted.
         current: TOML file whose [deployment] table is what runs today.
         sensitivity: Also search again with each assumption moved within its range.
+        confirm: "simulate" plays the first options on the workload's requests, finds the replicas
+            that they need there, and ranks them anew.
+        confirm_top: Options that are played: the best of so many accelerators.
         output: Where the answer goes.
     """
     output = output or Output()
@@ -127,7 +133,9 @@ def plan(
             swings = tornado(found, case, slo)
     today = None if current is None else _against(current, model, scenario, found)
     answer = _answer(found, scenario, weights, api, swings)
-    answer |= {"comparison": today, "workload": _workload(shape)}
+    answer |= {"comparison": today, "workload": _workload(shape)} | (
+        _played(found, scenario, confirm_top) if confirm else {}
+    )
     _draw(answer, shape, current, output)
     _deliver(answer, partial(show_plan, answer), output, folder)
 
@@ -196,6 +204,11 @@ def _answer(
         "assumptions": ASSUMPTIONS,
         "scenario": scenario,
     }
+
+
+def _played(found: Plan, scenario: Scenario, top: int) -> dict[str, Any]:
+    with _working("playing the first options"):
+        return {"confirmed": confirmed(found, scenario, top)}
 
 
 def _workload(shape: Shape) -> dict[str, Any]:

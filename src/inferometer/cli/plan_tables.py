@@ -7,6 +7,7 @@ from typing import Any
 from inferometer.account.api import ApiCost
 from inferometer.catalog.prices import COMMITMENTS
 from inferometer.cli import inputs
+from inferometer.cli.confirm import show_confirmed
 from inferometer.cli.result import show_rows
 from inferometer.cli.scenario import Scenario
 from inferometer.plan.break_even import PAY_FOR_IDLE, SCALE_DOWN, BreakEven
@@ -50,6 +51,7 @@ def show_plan(answer: Mapping[str, Any]) -> None:
         goal = f"{goal}, with a probability of {found.confidence:.0%}"
     show_rows(goal, [_row(found.best)])
     show_rows("Why", [{"": text} for text in found.why])
+    show_confirmed(answer.get("confirmed", ()))
     _show_alternatives(found)
     show_rows("Pareto front: cost, speed per user, energy", [_row(o) for o in found.front[:12]])
     show_rows("The same traffic from an API", [_api_row(offer) for offer in api[:5]])

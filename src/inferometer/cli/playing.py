@@ -14,6 +14,7 @@ from inferometer.cli import inputs
 from inferometer.cli.operating_options import Operating, known, others_of, policy_of, rents
 from inferometer.cli.options import Stated, deployment_spec
 from inferometer.cli.policy import PolicySpec, play_of
+from inferometer.cli.progress import progress
 from inferometer.cli.scenario import Scenario
 from inferometer.deployment import Deployment
 from inferometer.errors import ScenarioError
@@ -114,8 +115,10 @@ def played(
         "prices": known(setting.prices, setting.play.router),
     }
     if not isinstance(workload, Trace):
-        return stream(workload, setting.fleet, sink=sink, slo=setting.slo, **how)
-    run = simulate(workload, setting.fleet, **how)
+        with progress(None) as watch:
+            return stream(workload, setting.fleet, sink=sink, slo=setting.slo, watch=watch, **how)
+    with progress(workload.span) as watch:
+        run = simulate(workload, setting.fleet, watch=watch, **how)
     if sink is not None:
         sink(run.records, np.arange(len(run.records)))
     return run

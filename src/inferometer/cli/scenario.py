@@ -91,6 +91,8 @@ class DeploymentSpec:
         draft_tokens: Tokens proposed per step by speculative decoding; 0 for none.
         acceptance: Probability that a proposed token is accepted, given those before it.
         draft_cost: Time to propose one over a decode step: 0 for n-gram look-up.
+        acceptance_by_position: Share of drafts whose token at each position was accepted, in place
+            of `acceptance`.
     """
 
     gpu: str
@@ -107,6 +109,7 @@ class DeploymentSpec:
     draft_tokens: int = 0
     acceptance: Fraction = 0.0
     draft_cost: Fraction = 0.0
+    acceptance_by_position: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from inferometer.account.bill import Bill, bill
 from inferometer.cli import inputs
+from inferometer.cli.knee import knee, loads
 from inferometer.cli.operating_options import Operating
 from inferometer.cli.options import Format, Question, Stated, scenario_of
 from inferometer.cli.playing import Setting, faster, played, predicted, setting_of
@@ -44,6 +45,10 @@ class Playing:
         records: File for one row per request, .jsonl or .parquet.
         stream: Whether a .parquet trace is read part by part, so that memory does not grow with it.
         plot: PNG or SVG file for replicas, queue and KV cache over time.
+        plot_itl: PNG or SVG file for the histogram of gaps between tokens.
+        plot_knee: PNG or SVG file for latency and goodput against the offered rate, of further
+            runs.
+        rates: Rates of these, up to beyond the closed form's capacity.
     """
 
     timestamps: bool = False
@@ -52,6 +57,9 @@ class Playing:
     records: Annotated[Path | None, Parameter(name="--records")] = None
     stream: bool = False
     plot: Path | None = None
+    plot_itl: Path | None = None
+    plot_knee: Path | None = None
+    rates: int = 8
 
 
 def simulate(
@@ -88,25 +96,47 @@ def simulate(
     questions = next(parts)
     rag = None
     if asked.retrieval is not None:
-        from inferometer.cli.simulate_rag import rag_of, three_ways  # the planner: a tenth of a s
+        from inferometer.cli.simulate_rag import rag_of  # with the planner: a tenth of a second
 
         rag = rag_of(asked.retrieval, questions)
     trace = questions if rag is None else rag.trace
     expected = predicted(setting, trace)
     with taken(asked, groups_of(trace, setting.serving)) as sink:
         run = played(setting, chain([trace], parts) if asked.stream else trace, sink)
-    if asked.plot is not None:
-        from inferometer.cli.simulate_plot import save_series  # half a second
-
-        save_series(run, asked.plot)
-    answer = answer_of(setting, run, expected)
+    answer = answer_of(setting, run, expected) | drawn(setting, asked, run, trace)
     if rag is not None:
+        from inferometer.cli.simulate_rag import three_ways
+
         answer["rag"] = three_ways(setting, rag, questions, run)
     if format == "json":
         beside = {"playing": run.play, "serving": run.serving, "scenario": setting.scenario}
         show_json(answer | beside)
     else:
         show_run(answer)
+
+
+def drawn(setting: Setting, asked: Playing, run: Simulation, trace: Trace) -> dict[str, Any]:
+    """Save the pictures that are asked for; return the runs at other rates behind them.
+
+    Raises:
+        ScenarioError: a file that cannot be written, or rates that cannot be played.
+    """
+    if asked.plot_knee is not None and asked.stream:
+        raise ScenarioError("--plot-knee: a whole trace is played at each rate; drop --stream")
+    if not (asked.plot or asked.plot_itl or asked.plot_knee):
+        return {}
+    from inferometer.cli.simulate_plot import save_gaps, save_knee, save_series  # half a second
+
+    if asked.plot is not None:
+        save_series(run, asked.plot)
+    if asked.plot_itl is not None:
+        save_gaps(run, asked.plot_itl)
+    if asked.plot_knee is None:
+        return {}
+    capacity = predicted(setting, trace).capacity
+    found = list(loads(setting, trace, capacity, asked.rates))
+    save_knee(found, asked.plot_knee)
+    return {"loads": found, "knee_per_s": knee(found)}
 
 
 def answer_of(setting: Setting, run: Simulation, expected: Outcome) -> dict[str, Any]:

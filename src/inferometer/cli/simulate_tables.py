@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from inferometer.cli.knee import show_loads
 from inferometer.cli.operating_options import HOUR
 from inferometer.cli.result import show_rows
 from inferometer.outcome import Latency, Outcome
@@ -85,6 +86,7 @@ def show_run(answer: dict[str, Any]) -> None:
         )
     ])  # fmt: skip
     show_rows("By class and tenant", [_tail(tail) for tail in others])
+    show_loads(answer.get("loads", []))
     if "rag" in answer:
         from inferometer.cli.simulate_rag import show_three_ways
 

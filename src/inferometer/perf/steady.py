@@ -46,18 +46,11 @@ class Yield:
 
 
 def step_yield(machine: Machine) -> Yield:
-    """Return tokens per sequence and step: 1, or (1 - a^(k+1)) / (1 - a) under speculation.
-
-    Leviathan et al. 2023, Eq. 1, with acceptance a and k drafted tokens.
-    """
+    """Return tokens per sequence and step: 1, and under speculation the accepted ones beside it."""
     speculation = machine.candidates.speculation
     if speculation is None:
         return Yield(tokens=1.0, queries=1.0)
-    drafted, accepted = speculation.draft_tokens, speculation.acceptance
-    if accepted >= 1:
-        return Yield(tokens=drafted + 1.0, queries=drafted + 1.0)
-    produced = (1 - accepted ** (drafted + 1)) / (1 - accepted)
-    return Yield(tokens=produced, queries=drafted + 1.0)
+    return Yield(tokens=1.0 + speculation.accepted, queries=speculation.draft_tokens + 1.0)
 
 
 def steady(sequences: Floats, machine: Machine, demand: Demand) -> Steady:

@@ -20,52 +20,19 @@ from inferometer.simulate.metrics import Metrics, look
 from inferometer.simulate.outage import stop
 from inferometer.simulate.play import Play
 from inferometer.simulate.pools import Pool, set_open
+from inferometer.simulate.replica import DRAINING, OFF, READY, STARTING, Life, Slot
 from inferometer.simulate.scaling import Scaling, Signals, wanted
 from inferometer.simulate.state import NEVER
-from inferometer.simulate.supply import Supply, with_records
+from inferometer.simulate.supply import Supply, Watch, with_records
 from inferometer.simulate.throttle import THROTTLES
-from inferometer.units import Duration
-
-OFF, STARTING, READY, DRAINING = "off", "starting", "ready", "draining"
-"""States of a replica."""
 
 PATIENCE = 86400.0
 """Seconds for which a policy may leave requests at the gateway when nothing else happens."""
 
+TICKS = 100
+"""Times at which who watches a run hears of it."""
+
 Loop = Callable[[Fleet, float], float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
-    """One replica, from asking for it to its stop.
-
-    Attributes:
-        pool: Its pool.
-        asked: When it was asked for; it is paid from then on.
-        up: When it began to serve; endless if it never did.
-        closed: When it took no more requests.
-        off: When it stopped; it is paid until then.
-    """
-
-    pool: int
-    asked: Duration
-    up: Duration
-    closed: Duration
-    off: Duration
-
-
-@dataclass(slots=True)
-class Slot:
-    """A place for one replica: its lanes and the state it is in."""
-
-    pool: int
-    lanes: range
-    chance: np.random.Generator
-    state: str = OFF
-    asked: float = 0.0
-    up: float = NEVER
-    closed: float = NEVER
-    turn: int = 0
 
 
 @dataclass(slots=True)
@@ -87,10 +54,17 @@ class Control:
     events: list[tuple[float, int, Callable[[float], None]]] = field(default_factory=list)
     count: int = 0
     more: bool = False
+    watch: Watch | None = None
 
 
 def operate(
-    fleet: Fleet, pools: Sequence[Pool], play: Play, loop: Loop, supply: Supply | None = None
+    fleet: Fleet,
+    pools: Sequence[Pool],
+    play: Play,
+    loop: Loop,
+    *,
+    supply: Supply | None = None,
+    watch: Watch | None = None,
 ) -> Control:
     """Play a fleet to its end, or to the horizon; return what the control plane knows then.
 
@@ -100,11 +74,17 @@ def operate(
         play: How the workload is played.
         loop: `fleet.run`, as it is or compiled.
         supply: Where further requests come from.
+        watch: Who wants to know how far it is.
     """
     control = control_of(fleet, pools, play)
+    control.watch = watch
     begin(control)
     if supply is not None:
         expect(control, supply)
+    elif watch is not None:
+        last = control.fleet.world.requests[int(fleet.order[-1])].arrival
+        for tick in np.linspace(0, float(last), TICKS):
+            at(control, float(tick), watch)
     while True:
         following = control.events[0][0] if control.events else NEVER
         due = loop(control.played, min(following, play.horizon))
@@ -131,6 +111,8 @@ def refill(control: Control, supply: Supply, now: float) -> None:
     control.fleet = with_records(control.played)
     for known in control.metrics:
         known.fleet = control.fleet
+    if control.watch is not None:
+        control.watch(now)
     expect(control, supply)
 
 

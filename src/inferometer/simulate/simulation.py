@@ -9,15 +9,17 @@ from inferometer.catalog.efficiency import Efficiencies
 from inferometer.deployment import Deployment
 from inferometer.outcome import Counts
 from inferometer.perf.roofline import Machine
-from inferometer.simulate.control import Control, Life, operate
+from inferometer.simulate.control import Control, operate
 from inferometer.simulate.fleet import HELD, Fleet, run
 from inferometer.simulate.groups import Groups, groups_of
 from inferometer.simulate.kinds import BLOCKS
 from inferometer.simulate.play import Play
 from inferometer.simulate.pools import Pool, fleet_of, pool_of
 from inferometer.simulate.records import Records, conserved, records_of
+from inferometer.simulate.replica import Life
 from inferometer.simulate.serving import NOTHING, Serving, check_tenants, tenants_of
 from inferometer.simulate.state import RELEASED, SAMPLED
+from inferometer.simulate.supply import Watch
 from inferometer.simulate.totals import Totals
 from inferometer.simulate.world import column
 from inferometer.units import Duration, UsdPerSecond
@@ -120,7 +122,7 @@ SUMS = (
 )  # fmt: skip
 
 
-def simulate(
+def simulate(  # noqa: PLR0913 - what a run is told
     trace: Trace,
     deployment: Deployment | Sequence[Deployment],
     *,
@@ -129,6 +131,7 @@ def simulate(
     serving: Serving = NOTHING,
     prices: Sequence[UsdPerSecond] = (),
     compiled: bool | None = None,
+    watch: Watch | None = None,
 ) -> Simulation:
     """Return what becomes of `trace` on a fleet; O(requests x log sequences).
 
@@ -141,6 +144,7 @@ def simulate(
         prices: Of an accelerator of each deployment, for the router that looks at it; without them
             all cost the same.
         compiled: Whether the loop is compiled; by the number of requests if None.
+        watch: Who wants to know how far it is.
 
     Raises:
         ScenarioError: settings that no engine would accept, or that the loop does not play.
@@ -152,7 +156,7 @@ def simulate(
     fast = len(trace) > PLAIN if compiled is None else compiled
     pools, groups = pools_of(deployment, efficiencies, play, prices), groups_of(trace, serving)
     fleet = fleet_of(trace, pools, play, compiled=fast, efficiencies=efficiencies, serving=serving)
-    control = operate(fleet, pools, play, loop_of(compiled=fast))
+    control = operate(fleet, pools, play, loop_of(compiled=fast), watch=watch)
     return concluded(control, serving, groups, records_of(control.fleet.world))
 
 

@@ -23,6 +23,7 @@ from inferometer.simulate.records import Records, records_of
 from inferometer.simulate.serving import NOTHING, Serving, check_tenants, priorities, tenants_of
 from inferometer.simulate.simulation import Simulation, concluded, loop_of, pools_of
 from inferometer.simulate.state import NEVER, RELEASED, SAMPLED, WAITING, Lane, Request, World
+from inferometer.simulate.supply import Watch
 from inferometer.simulate.totals import Totals, add
 from inferometer.simulate.world import coins, column, columns_of, requests_of
 from inferometer.units import UsdPerSecond
@@ -47,6 +48,7 @@ def stream(  # noqa: PLR0913 - what a run is told
     slo: Slo | None = None,
     sink: Sink | None = None,
     compiled: bool = True,
+    watch: Watch | None = None,
 ) -> Simulation:
     """Return what becomes of a trace that comes part by part, in order of time.
 
@@ -63,6 +65,7 @@ def stream(  # noqa: PLR0913 - what a run is told
         slo: Targets by which requests are counted as good.
         sink: Takes the requests as they end, part by part.
         compiled: Whether the loop is compiled.
+        watch: Who wants to know how far it is.
 
     Raises:
         ScenarioError: a way to play that needs the whole trace.
@@ -89,7 +92,7 @@ def stream(  # noqa: PLR0913 - what a run is told
     )
     supply.random.random(len(first))  # the coins that `fleet_of` has given out
     loop = loop_of(compiled=True) if compiled else _plainly
-    control = operate(fleet, pools, play, loop, supply)
+    control = operate(fleet, pools, play, loop, supply=supply, watch=watch)
     check_tenants(serving, supply.tenants)
     records = supply.retire(control.fleet.world)
     return concluded(control, serving, groups, records, supply.totals)

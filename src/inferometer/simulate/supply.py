@@ -1,10 +1,14 @@
 """Requests that reach a fleet part by part, and how plain Python reads them."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
 from inferometer.simulate.fleet import Fleet
+
+Watch = Callable[[float], None]
+"""Is told now and then up to when a run has been played, s."""
 
 
 class Supply(Protocol):
