@@ -11,7 +11,7 @@ from inferometer.catalog.efficiency import Efficiencies, efficiencies
 from inferometer.catalog.models import Model, model
 from inferometer.catalog.source import Evidence
 from inferometer.catalog.uncertainty import basis, residuals
-from inferometer.cli.plausibility import doubts_of_prices, doubts_of_targets, warn
+from inferometer.cli.plausibility import doubts_of_prices, doubts_of_rows, doubts_of_targets, warn
 from inferometer.cli.prices import instant, own_prices, price_of
 from inferometer.cli.scenario import DeploymentSpec, PriceSpec, Scenario, SearchSpec
 from inferometer.deployment import Deployment, EngineSettings, Parallelism, Precision, Speculation
@@ -62,7 +62,9 @@ def trace_of_scenario(scenario: Scenario) -> Trace:
         WorkloadError: they cannot be read or made.
     """
     if scenario.trace:
-        return read(Path(scenario.trace)).trace
+        found = read(Path(scenario.trace))
+        warn(doubts_of_rows(scenario.trace, found.counts))
+        return found.trace
     if scenario.workload is not None:
         return synthesise(scenario.workload, seed=scenario.seed)
     raise ScenarioError("no workload: give --trace FILE, --workload SPEC or a [workload] table")

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable
 
 from inferometer.catalog.prices import AcceleratorPrice
+from inferometer.workload.formats.columns import Tally
 from inferometer.workload.slo import Slo
 
 LIMITS = {"ttft": (1e-3, 600.0), "tpot": (1e-4, 5.0), "itl": (1e-4, 10.0), "e2e": (1e-2, 14400.0)}
@@ -19,6 +20,14 @@ def warn(messages: Iterable[str]) -> None:
     """Print warnings on stderr."""
     for message in messages:
         sys.stderr.write(f"warning: {message}\n")
+
+
+def doubts_of_rows(path: str, counts: Tally) -> list[str]:
+    """Return what of a trace file is not played, so that nothing is left out in silence."""
+    if counts.kept == counts.rows:
+        return []
+    left = f"{counts.failed:,} failed, {counts.empty:,} without input or output tokens"
+    return [f"{path}: {counts.kept:,} of {counts.rows:,} rows are requests; left out: {left}"]
 
 
 def doubts_of_targets(slo: Slo) -> list[str]:

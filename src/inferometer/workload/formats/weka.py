@@ -11,11 +11,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Required, TypedDict
 
 import msgspec
 
 from inferometer.errors import WorkloadError
+from inferometer.units import Duration
 from inferometer.workload.formats.columns import Columns
 from inferometer.workload.formats.lines import lines, whole
 
@@ -25,29 +26,25 @@ SUBAGENT = "subagent"
 SCOPE = "local"
 
 
-class Entry(msgspec.Struct, rename={"inputs": "in", "outputs": "out"}):
-    """A call, or a sub-agent with calls of its own; times in s from the start of the run.
-
-    Attributes:
-        t: When it began.
-        type: "n" or "s" (streamed) for a call, "subagent".
-        inputs: Prompt tokens.
-        outputs: Output tokens.
-        hash_ids: Content of its blocks, by ids of this run.
-        api_time: How long the call took.
-        requests: Calls of a sub-agent.
-    """
-
-    t: Time
-    type: str = "n"
-    inputs: Count = 0
-    outputs: Count = 0
-    hash_ids: list[Count] | None = None
-    api_time: Time | None = None
-    requests: "list[Entry]" = msgspec.field(default_factory=list)
+Entry = TypedDict(
+    "Entry",
+    {
+        "t": Required[Time],
+        "type": str,
+        "in": Count,
+        "out": Count,
+        "hash_ids": list[Count] | None,
+        "api_time": Time | None,
+        "requests": "list[Entry]",
+    },
+    total=False,
+)
+"""A call ("n", or "s" if streamed), or a sub-agent with `requests` of its own. Times in s, `t` from
+the start of the run; `in` and `out` are tokens, `hash_ids` the run's own names of its blocks."""
 
 
-class Run(msgspec.Struct):
+@dataclass(slots=True)
+class Run:
     """One document."""
 
     block_size: Annotated[int, msgspec.Meta(gt=0)]
@@ -67,11 +64,10 @@ class Gathering:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A call of an agent: its row, when it began, and when it had ended."""
+    """A call of an agent: its row, and when it had ended."""
 
     row: int
-    begin: float
-    end: float
+    end: Duration
 
 
 def read_weka(path: Path) -> Columns:
@@ -119,43 +115,43 @@ def _agent(gathering: Gathering, entries: list[Entry], before: Done | None) -> D
     spawned = list[Done]()
     for place, entry in enumerate(entries):
         _check(gathering, entry, entries[place - 1] if place else entry)
-        if entry.type == SUBAGENT:
+        if entry.get("type") == SUBAGENT:
             last = _agent(gathering, _absolute(entry), before)
             spawned += [last] if last is not None and last is not before else []
             continue
-        joined = [one for one in spawned if one.end <= entry.t]
-        spawned = [one for one in spawned if one.end > entry.t]
+        joined = [one for one in spawned if one.end <= entry["t"]]
+        spawned = [one for one in spawned if one.end > entry["t"]]
         before = _call(gathering, entry, [*([before] if before else []), *joined])
     return before
 
 
 def _absolute(agent: Entry) -> list[Entry]:
     """Return a sub-agent's calls; if they begin before it, their times count from its beginning."""
-    calls = agent.requests
-    if calls and calls[0].t < agent.t:
-        for call in calls:
-            call.t += agent.t
+    calls = agent.get("requests", [])
+    shift = agent["t"] if calls and calls[0]["t"] < agent["t"] else 0.0
+    for call in calls:
+        call["t"] += shift
     return calls
 
 
 def _check(gathering: Gathering, entry: Entry, ahead: Entry) -> None:
     where = f"{gathering.columns.path}:{gathering.line}"
-    if not all(math.isfinite(time) for time in (entry.t, entry.api_time or 0.0)):
-        raise WorkloadError(f"{where}: a call at {entry.t} s has no end")
-    if entry.t < ahead.t:
+    if not all(math.isfinite(time) for time in (entry["t"], entry.get("api_time") or 0.0)):
+        raise WorkloadError(f"{where}: a call at {entry['t']} s has no end")
+    if entry["t"] < ahead["t"]:
         raise WorkloadError(
-            f"{where}: a call at {entry.t} s follows one at {ahead.t} s; sort them by t"
+            f"{where}: a call at {entry['t']} s follows one at {ahead['t']} s; sort them by t"
         )
 
 
 def _call(gathering: Gathering, entry: Entry, awaited: list[Done]) -> Done:
-    columns, row = gathering.columns, len(gathering.columns.inputs)
-    columns.add(gathering.line, entry.t, entry.inputs, entry.outputs)
-    columns.earliest.append(0.0 if awaited else entry.t)
+    columns, row, begin = gathering.columns, len(gathering.columns.inputs), entry["t"]
+    columns.add(gathering.line, begin, entry.get("in", 0), entry.get("out", 0))
+    columns.earliest.append(0.0 if awaited else begin)
     columns.task.append(gathering.run)
     for one in awaited:
-        columns.edges.append((one.row, row, max(entry.t - one.end, 0.0), False))
-    known = gathering.numbers
-    hashes = [known.setdefault((gathering.run, name), len(known)) for name in entry.hash_ids or ()]
+        columns.edges.append((one.row, row, max(begin - one.end, 0.0), False))
+    known, names = gathering.numbers, entry.get("hash_ids") or []
+    hashes = [known.setdefault((gathering.run, name), len(known)) for name in names]
     columns.add_hashes(gathering.line, hashes)
-    return Done(row, entry.t, entry.t + (entry.api_time or 0.0))
+    return Done(row, begin + (entry.get("api_time") or 0.0))
