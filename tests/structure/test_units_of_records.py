@@ -21,6 +21,8 @@ DIMENSIONLESS = {
     "Anatomy": {"sequences"},  # a count
     "Answer": {"active", "batch", "bits", "output_tokens", "parameters"},  # counts, in billions
     "Attention": {"extra_flop_per_token", "state_bytes_per_element"},  # per-element constants
+    "Correction": {"actual", "planned"},  # of whatever the assumption is about
+    "Served": {"input_tokens", "output_tokens"},
     "Counts": {"arrived", "finished", "in_flight", "rejected", "timed_out"},
     "AgentCalls": {"per_task"},
     "Saving": {"amount"},  # in the unit beside it

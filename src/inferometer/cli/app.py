@@ -34,6 +34,7 @@ app.command("inferometer.cli.gateway:app", name="gateway")
 app.command("inferometer.cli.up:up", name="up")
 app.command("inferometer.cli.bench:bench", name="bench")
 app.command("inferometer.cli.optimise:optimise", name="optimise")
+app.command("inferometer.cli.demo:demo", name="demo")
 
 OK, FAILED, BAD_INPUT, INFEASIBLE, INTERRUPTED = 0, 1, 2, 3, 130
 

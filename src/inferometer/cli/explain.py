@@ -5,6 +5,7 @@ from pathlib import Path
 from inferometer.candidates import one
 from inferometer.catalog.tables import operations
 from inferometer.cli import inputs
+from inferometer.cli.actual import compare
 from inferometer.cli.options import Format, Question, Stated, scenario_of
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.scenario import Scenario
@@ -21,20 +22,34 @@ def explain(
     *,
     question: Question | None = None,
     deployment: Stated | None = None,
+    actual: Path | None = None,
+    since: str = "",
+    until: str = "",
+    usd_per_hour: float | None = None,
     format: Format = "table",  # noqa: A002 - the option's name
 ) -> None:
     """Explain the price of a token: ideal, engine, SLO, peaks, idle, spares, cold starts, retries.
+
+    With --actual: from the planned price to what a ledger says it was, one assumption put right at
+    a time, and which one was off the most.
 
     Args:
         file: Scenario, a TOML file; options lie on top of it.
         question: What is asked.
         deployment: The deployment; without one, the plan's.
+        actual: Ledger of the traffic that was served, a SQLite file.
+        since: First day or instant (UTC) of it, as 2026-11-01 or 2026-11-01T06:00.
+        until: End, exclusive.
+        usd_per_hour: Rent that was really paid for the deployment; the plan's by default.
         format: A table for people, or JSON.
     """
     scenario = scenario_of(file, question or Question())
     slo, catalog = inputs.slo_of(scenario), inputs.overlay_of(scenario)
     shape, _ = shape_of_demand(scenario, catalog)
     built = deployment_or_best(scenario, deployment or Stated(), slo, shape)
+    if actual is not None:
+        compare(scenario, built, shape, actual, (since, until), usd_per_hour, format)
+        return
     evaluate, ideal = inputs.evaluator(slo, catalog), inputs.ideal(slo, catalog)
     prediction = evaluate(one(built), shape)
     inputs.require_fit(built, prediction)

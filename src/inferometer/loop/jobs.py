@@ -37,7 +37,7 @@ class Fitting:
     """How a trace was made to fit.
 
     Attributes:
-        kept: Share of the requests that are kept.
+        kept: Share of the requests considered that are kept.
         stretch: Factor by which time between them was stretched, beyond what thinning does.
         prompts_cut: Prompts cut to the longest one allowed.
         outputs_cut: Outputs cut likewise.
@@ -72,7 +72,7 @@ class Bounds:
 
 
 def fitted(
-    trace: Trace, bounds: Bounds, *, requests: int, rate: float, seed: int
+    trace: Trace, bounds: Bounds, *, requests: int, rate: float, seed: int, first: int = 0
 ) -> tuple[Trace, Fitting]:
     """Return `requests` of a trace, cut to `bounds`, arriving at `rate` on average.
 
@@ -85,8 +85,10 @@ def fitted(
         requests: How many to keep at most; 0 for all.
         rate: Mean arrivals per second afterwards; 0 keeps the times of the trace.
         seed: Of the choice.
+        first: Take them from so many at the start of the trace; 0 for all of it.
     """
-    rows = _chosen(trace, requests, seed)
+    considered = first or len(trace)
+    rows = _chosen(trace, considered, requests, seed)
     inputs, outputs = trace.input_tokens[rows], trace.output_tokens[rows]
     arrival = trace.arrival[rows] - trace.arrival[rows[0]]
     span = float(arrival[-1])
@@ -106,7 +108,7 @@ def fitted(
         prepared=None,
     )
     return cut, Fitting(
-        kept=len(rows) / len(trace),
+        kept=len(rows) / considered,
         stretch=stretch,
         prompts_cut=int((inputs > bounds.prompt).sum()),
         outputs_cut=int((outputs > bounds.output).sum()),
@@ -114,17 +116,18 @@ def fitted(
     )
 
 
-def _chosen(trace: Trace, requests: int, seed: int) -> np.ndarray:
-    """Return the rows that are kept, in order."""
-    if not requests or requests >= len(trace):
-        return np.arange(len(trace))
+def _chosen(trace: Trace, considered: int, requests: int, seed: int) -> np.ndarray:
+    """Return the rows that are kept of the first `considered`, in order."""
+    if not requests or requests >= considered:
+        return np.arange(considered)
     chance = generator(seed, "thinning")
     if trace.session is None:
-        return np.sort(chance.choice(len(trace), requests, replace=False))
-    order = chance.permutation(np.unique(trace.session))
-    sizes = np.array([int((trace.session == one).sum()) for one in order])
+        return np.sort(chance.choice(considered, requests, replace=False))
+    sessions = trace.session[:considered]
+    order = chance.permutation(np.unique(sessions))
+    sizes = np.array([int((sessions == one).sum()) for one in order])
     kept = order[: max(int(np.searchsorted(sizes.cumsum(), requests, side="right")), 1)]
-    return np.flatnonzero(np.isin(trace.session, kept))
+    return np.flatnonzero(np.isin(sessions, kept))
 
 
 def _prefixes_of(trace: Trace, rows: np.ndarray) -> Prefixes:
