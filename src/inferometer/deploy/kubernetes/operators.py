@@ -15,8 +15,8 @@ from inferometer.errors import ScenarioError
 PICKER_PORT = 9002
 """Port of the endpoint picker: the default of the inference extension's chart."""
 
-BACKENDS = {"vllm": "vllm", "sglang": "sglang", "trtllm": "trtllm"}
-"""Backends of Dynamo by engine."""
+BACKENDS = ("vllm", "sglang", "trtllm")
+"""Engines that are backends of Dynamo, under its own names for them."""
 
 
 def kserve(rollout: Rollout) -> dict[str, str]:
@@ -66,10 +66,10 @@ def dynamo(rollout: Rollout) -> dict[str, str]:
     Raises:
         ScenarioError: an engine that is no backend of Dynamo, or several nodes.
     """
-    backend = BACKENDS.get(rollout.runtime.key)
-    if backend is None:
+    backend = rollout.runtime.key
+    if backend not in BACKENDS:
         raise ScenarioError(
-            f"dynamo: {rollout.runtime.key} is no backend of it; one of {', '.join(BACKENDS)} is"
+            f"dynamo: {backend} is no backend of it; one of {', '.join(BACKENDS)} is"
         )
     _one_node(rollout, "dynamo")
     if not rollout.place.image:
