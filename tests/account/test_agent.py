@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inferometer.account.agent import Agent, Rates, call_distribution, prompt_tokens, task_cost
+from inferometer.catalog.prices import LongPrice
 from inferometer.errors import ScenarioError
 
 RATES = Rates(input=3e-6, cached=0.3e-6, output=15e-6)
@@ -87,3 +88,18 @@ def test_bad_tasks_are_refused() -> None:
         task_cost(replace(TASK, budget=1e-6), RATES)
     with pytest.raises(ScenarioError, match="calls_p50 <= calls_p99"):
         replace(TASK, calls_p99=1.0)
+
+
+def test_calls_with_long_prompts_pay_more_for_all_their_tokens() -> None:
+    four = Agent(calls_p50=4, calls_p99=4, first=1000, growth=500, output=100, reuse=0.5)
+    beyond = LongPrice(above=1500.0, input=6e-6, cached=0.6e-6, output=22.5e-6)
+    found = task_cost(four, replace(RATES, longer=(beyond,))).mean
+    paid = 0.0
+    for call in range(4):
+        prompt = 1000 + 500 * call
+        cached = 0.5 * (prompt - 500) if call else 0.0
+        rates = beyond if prompt > 1500 else RATES
+        paid += (prompt - cached) * rates.input + cached * (rates.cached or 0.0)
+        paid += 100 * rates.output
+    assert found == pytest.approx(paid)
+    assert found > task_cost(four, RATES).mean

@@ -64,3 +64,15 @@ def test_a_request_costs_what_the_library_says(model: str) -> None:
     assert row.cached is not None
     ours = 600 * row.input + 400 * row.cached + 200 * row.output
     assert ours == pytest.approx(float(theirs.total_price), rel=1e-9)
+
+
+def test_prices_of_long_prompts_are_kept() -> None:
+    rows = token_prices("claude-sonnet-4-5", at=dt.date(2026, 11, 1))
+    standard = next(row for row in rows if (row.provider, row.tier) == ("anthropic", "standard"))
+    (beyond,) = standard.longer
+    # Anthropic's list: 3 and 15 USD/Mtok to 200k prompt tokens, 6 and 22.50 beyond.
+    assert beyond.above == 200_000
+    assert (standard.input, standard.output) == pytest.approx((3e-6, 15e-6))
+    assert (beyond.input, beyond.output) == pytest.approx((6e-6, 22.5e-6))
+    batch = next(row for row in rows if (row.provider, row.tier) == ("anthropic", "batch"))
+    assert [one.input for one in batch.longer] == pytest.approx([0.5 * beyond.input])

@@ -11,6 +11,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from inferometer.catalog.prices import LongPrice
 from inferometer.errors import ScenarioError
 from inferometer.units import Fraction, Tokens, Usd, UsdPerToken
 
@@ -70,11 +71,13 @@ class Rates:
         input: Prompt tokens that are computed.
         cached: Prompt tokens that a cache serves.
         output: Output tokens.
+        longer: Prices of calls with longer prompts, by rising limit (`catalog.prices.LongPrice`).
     """
 
     input: UsdPerToken
     cached: UsdPerToken
     output: UsdPerToken
+    longer: tuple[LongPrice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,10 +187,18 @@ def call_distribution(p50: float, p99: float) -> tuple[Floats, Floats]:
 
 
 def _costs(agent: Agent, rates: Rates, calls: Floats, reuse: Fraction) -> Floats:
-    whole, new = prompt_tokens(calls, agent.first, agent.growth)
-    cached = reuse * (whole - new)
-    prompts = (whole - cached) * rates.input + cached * rates.cached
-    return prompts + calls * (agent.output * rates.output + agent.tool)
+    """Return what tasks of so many calls cost: every call at the rates of its own prompt."""
+    number = np.arange(1.0, calls.max() + 1)
+    prompt = agent.first + agent.growth * (number - 1)
+    cached = reuse * np.where(number > 1, prompt - agent.growth, 0.0)
+    band = np.searchsorted([one.above for one in rates.longer], prompt, side="left")
+    bands = (rates, *rates.longer)
+    fresh_rate = np.array([one.input for one in bands])[band]
+    cached_rate = np.array([one.input if one.cached is None else one.cached for one in bands])[band]
+    output_rate = np.array([one.output for one in bands])[band]
+    each = (prompt - cached) * fresh_rate + cached * cached_rate
+    each = each + agent.output * output_rate + agent.tool
+    return np.cumsum(each)[calls.astype(np.int64) - 1]
 
 
 def _tokens(agent: Agent, calls: Floats, share: Floats) -> TaskTokens:

@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from inferometer.account.bill import check_billable
 from inferometer.catalog.prices import TokenPrice
@@ -61,6 +64,36 @@ def api_cost(outcome: Outcome, price: TokenPrice) -> ApiCost:
         **{name: value * outcome.span for name, value in rates.items()},
         rate=rate,
         blended=rate / (outcome.input_rate + outcome.output_rate),
+    )
+
+
+def at_lengths(
+    price: TokenPrice, inputs: NDArray[np.float64], outputs: NDArray[np.float64]
+) -> TokenPrice:
+    """Return a price as requests of given lengths pay it on average, by class of token.
+
+    A request whose prompt is longer than a limit pays the rate beyond it for all of its tokens.
+    Cached tokens are taken to be the same share of every prompt.
+
+    Args:
+        price: The price row.
+        inputs: Prompt tokens, cached ones included [request].
+        outputs: Output tokens of the same requests [request].
+    """
+    if not price.longer or not (inputs.sum() > 0 and outputs.sum() > 0):
+        return price
+    band = np.searchsorted([one.above for one in price.longer], inputs, side="left")
+    bands = (price, *price.longer)
+
+    def mean(rates: list[float], tokens: NDArray[np.float64]) -> float:
+        return float(np.array(rates)[band] @ tokens / tokens.sum())
+
+    cached = [one.input if one.cached is None else one.cached for one in bands]
+    return replace(
+        price,
+        input=mean([one.input for one in bands], inputs),
+        cached=None if price.cached is None else mean(cached, inputs),
+        output=mean([one.output for one in bands], outputs),
     )
 
 

@@ -10,7 +10,7 @@ from inferometer.catalog.load import read_csv, shipped
 from inferometer.catalog.source import Source
 from inferometer.catalog.tables import accelerators
 from inferometer.errors import CatalogError
-from inferometer.units import UsdPerSecond, UsdPerToken
+from inferometer.units import Tokens, UsdPerSecond, UsdPerToken
 
 COMMITMENTS = ("on-demand", "spot", "reserved-1y", "reserved-3y", "owned")
 STALE_AFTER = dt.timedelta(days=365)
@@ -58,6 +58,23 @@ class AcceleratorPrice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LongPrice:
+    """API prices of requests whose prompt is longer than a limit; all of their tokens pay them.
+
+    Attributes:
+        above: Prompt tokens, cached ones included, beyond which they hold.
+        input: Uncached input tokens.
+        cached: Input tokens served from a prompt cache; None where there is no such price.
+        output: Output tokens.
+    """
+
+    above: Tokens
+    input: UsdPerToken
+    cached: UsdPerToken | None
+    output: UsdPerToken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenPrice:
     """API prices of one model at one provider at one instant.
 
@@ -68,6 +85,7 @@ class TokenPrice:
         cached: Input tokens served from a prompt cache; None where the provider has no such price.
         output: Output tokens, reasoning included.
         tier: "standard", "batch", "flex" or "priority".
+        longer: Prices of longer prompts, by rising limit; those above are of prompts within them.
         valid_from: First day on which the price held.
         source: Where it was read.
     """
@@ -78,6 +96,7 @@ class TokenPrice:
     cached: UsdPerToken | None
     output: UsdPerToken
     tier: str = "standard"
+    longer: tuple[LongPrice, ...] = ()
     valid_from: dt.date
     source: Source
 

@@ -2,8 +2,8 @@
 
 An open model is sold under many provider ids; `prices/token_models.toml` lists them per model of
 the catalogue. Any other name is looked up as a provider's own model id. Free and unpriced offers
-are left out: they are no price. Where a price depends on the length of the prompt, the rate of
-short prompts is given.
+are left out: they are no price. Where a price depends on the length of the prompt, all tokens of a
+request beyond a limit pay the rate beyond it (`LongPrice`).
 """
 
 import datetime as dt
@@ -25,7 +25,7 @@ from genai_prices.types import (
 
 from inferometer.catalog.load import read_toml, shipped
 from inferometer.catalog.names import normalise
-from inferometer.catalog.prices import TokenPrice
+from inferometer.catalog.prices import LongPrice, TokenPrice
 from inferometer.catalog.source import Evidence, Source
 
 _TIERS: Mapping[str, Mapping[str, str]] = {
@@ -137,7 +137,10 @@ def _variant(
     row = _row(provider, model, model.get_prices(noon, dict(context)), tier, at)
     if row is None or any(_per_token(variant.prices, "cache_read_mtok") for variant in own):
         return row
-    return replace(row, cached=None)  # the standard price of cached tokens is not this tier's
+    longer = tuple(replace(one, cached=None) for one in row.longer)
+    return replace(
+        row, cached=None, longer=longer
+    )  # the standard price of cached tokens is not this tier's
 
 
 def _applies(variant: PriceVariant, context: Mapping[str, str], noon: dt.datetime) -> bool:
@@ -149,9 +152,7 @@ def _row(
     provider: str, model: ModelInfo, price: ModelPrice, tier: str, at: dt.date
 ) -> TokenPrice | None:
     """Return one library price as a record; None where it is free or has no token price."""
-    charged = {
-        name: _per_token(price, f"{name}_mtok") for name in ("input", "cache_read", "output")
-    }
+    charged = _charged(price, 0)
     if not charged["input"] or not charged["output"]:
         return None
     source = f"genai-prices {version('genai-prices')}: {provider}, {model.id}"
@@ -162,15 +163,39 @@ def _row(
         cached=charged["cache_read"],
         output=charged["output"],
         tier=tier,
+        longer=tuple(_longer(price)),
         valid_from=_valid_from(model, at),
         source=Source(source=source, as_of=_as_of(at), evidence=Evidence.PUBLISHED),
     )
 
 
-def _per_token(price: ModelPrice, name: str) -> float | None:
+_CLASSES = ("input", "cache_read", "output")
+"""Classes of tokens, as the library names them."""
+
+
+def _charged(price: ModelPrice, prompt: int) -> dict[str, float | None]:
+    """Return the price of each class of token of a request with so long a prompt."""
+    return {name: _per_token(price, f"{name}_mtok", prompt) for name in _CLASSES}
+
+
+def _longer(price: ModelPrice) -> Iterator[LongPrice]:
+    """Yield the prices beyond every limit on the prompt that any class of token has."""
+    amounts = [getattr(price, f"{name}_mtok", None) for name in _CLASSES]
+    limits = {tier.start for one in amounts if isinstance(one, TieredPrices) for tier in one.tiers}
+    for limit in sorted(limits):
+        beyond = _charged(price, limit + 1)
+        if beyond["input"] and beyond["output"]:
+            yield LongPrice(
+                above=float(limit), input=beyond["input"], cached=beyond["cache_read"],
+                output=beyond["output"],
+            )  # fmt: skip
+
+
+def _per_token(price: ModelPrice, name: str, prompt: int = 0) -> float | None:
     amount: Decimal | TieredPrices | None = getattr(price, name, None)
     if isinstance(amount, TieredPrices):
-        amount = amount.base
+        beyond = [tier.price for tier in amount.tiers if prompt > tier.start]
+        amount = beyond[-1] if beyond else amount.base
     return None if amount is None else float(amount / 1_000_000)
 
 
@@ -183,6 +208,15 @@ def _discounted(standard: TokenPrice, tier: str, at: dt.date) -> TokenPrice | No
                 input=standard.input * row.factor,
                 cached=None,  # a discount on the list price says nothing of cached tokens
                 output=standard.output * row.factor,
+                longer=tuple(
+                    replace(
+                        one,
+                        input=one.input * row.factor,
+                        cached=None,
+                        output=one.output * row.factor,
+                    )
+                    for one in standard.longer
+                ),
                 valid_from=max(row.valid_from, standard.valid_from),
                 source=row.sources[""],
             )

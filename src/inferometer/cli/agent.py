@@ -135,7 +135,7 @@ def _rates(spec: AgentSpec) -> Iterator[tuple[str, Rates]]:
             raise ScenarioError(f"models: no API price of {name!r} at {day}")
         for row in rows:
             cached = row.input if row.cached is None else row.cached
-            rates = Rates(input=row.input, cached=cached, output=row.output)
+            rates = Rates(input=row.input, cached=cached, output=row.output, longer=row.longer)
             yield f"{row.model} at {row.provider}", rates
 
 

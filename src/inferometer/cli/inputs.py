@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from inferometer.account.api import ApiCost, api_cost
+from inferometer.account.api import ApiCost, api_cost, at_lengths
 from inferometer.account.bill import Tariff
 from inferometer.catalog import tables
 from inferometer.catalog.efficiency import Efficiencies, efficiencies
 from inferometer.catalog.models import Model, model
+from inferometer.catalog.prices import TokenPrice
 from inferometer.catalog.source import Evidence
 from inferometer.catalog.uncertainty import basis, residuals
 from inferometer.cli.plausibility import doubts_of_prices, doubts_of_rows, doubts_of_targets, warn
@@ -317,8 +318,16 @@ def api_of(scenario: Scenario, model: Model, shape: Shape) -> tuple[ApiCost, ...
     from inferometer.catalog.tokens import token_prices  # a fifth of a second
 
     rows = token_prices(model.key, at=instant(scenario.prices, overlay_of(scenario)))
-    costs = [api_cost(traffic(shape), row) for row in rows]
+    costs = [offer_of(shape, row) for row in rows]
     return tuple(sorted(costs, key=lambda cost: (cost.rate, cost.price.provider)))
+
+
+def offer_of(shape: Shape, row: TokenPrice) -> ApiCost:
+    """Return what a price row charges for the traffic of `shape`, long prompts at their rate."""
+    points = not len(shape.all_inputs)
+    inputs = shape.inputs if points else shape.all_inputs
+    outputs = shape.outputs if points else shape.all_outputs
+    return api_cost(traffic(shape), at_lengths(row, inputs, outputs))
 
 
 def traffic(shape: Shape) -> Outcome:

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from inferometer.account.api import ApiCost, api_cost, check_shares, tiered_cost
+from inferometer.account.api import ApiCost, check_shares, tiered_cost
 from inferometer.account.cloud import Preemption, committed_rate, egress_rate, spot_rate
 from inferometer.account.electricity import YEAR
 from inferometer.catalog import tables
 from inferometer.catalog.prices import AcceleratorPrice
 from inferometer.catalog.source import Source
 from inferometer.catalog.tokens import token_prices
-from inferometer.cli.inputs import traffic
+from inferometer.cli.inputs import offer_of
 from inferometer.cli.prices import instant, price_of
 from inferometer.cli.scenario import Scenario
 from inferometer.errors import ScenarioError
@@ -182,7 +182,7 @@ def offers_of(scenario: Scenario, key: str, shape: Shape, catalog: Path | None) 
     at = instant(scenario.prices, catalog)
     found = dict[str, Sequence[ApiCost]]()
     for name in scenario.api.models or (key,):
-        costs = [api_cost(traffic(shape), row) for row in token_prices(name, at=at)]
+        costs = [offer_of(shape, row) for row in token_prices(name, at=at)]
         if not costs and scenario.api.models:
             raise ScenarioError(f"api.models: no price of {name!r} is known at {at}; check the id")
         found[name] = sorted(costs, key=lambda cost: (cost.rate, cost.price.provider))
