@@ -21,6 +21,7 @@ from inferometer.meter.attribution import (
     shared,
 )
 from inferometer.meter.chargeback import HOUR_NS, Replica, attribute, shares
+from inferometer.meter.readings import Growth, Reading
 from inferometer.meter.record import Attempt
 from inferometer.meter.store.sqlite import SqliteLedger, connect
 from inferometer.meter.work import Window, Work, phases
@@ -122,7 +123,10 @@ def test_every_column_adds_up_to_the_unit(
         busy_power=900.0,
         carbon=1e-4,
     )
-    found = shares(rows, replica, START_NS, END_NS, measured_uj=measured)
+    growth = (
+        None if measured is None else Growth(fresh=0, generated=0, energy_uj=measured, power="rapl")
+    )
+    found = shares(rows, replica, START_NS, END_NS, growth=growth)
     bill = round(usd_per_hour / 3600 * 3600 * 1e9)
     assert abs(sum(one.allocation for one in found) - bill) <= 1
     assert sum(one.allocation for one in found) == sum(one.usage for one in found)
@@ -215,3 +219,36 @@ def test_shares_are_kept_per_hour_and_can_be_made_anew(
             "SELECT count(DISTINCT tenant) FROM share WHERE bucket = 'request'"
         ).fetchone()
         assert tenants == 2
+
+
+def test_readings_bring_measured_energy_and_unmetered_work(
+    opened: Callable[[Path], SqliteLedger], tmp_path: Path
+) -> None:
+    """The first hour is covered by readings, the second is not."""
+    opened(tmp_path / "l.db").append([flight(1, 600, 60.0, 1000)])
+    (row,) = [flight(1, 600, 60.0, 1000)]
+    served = row.output + row.reasoning
+    fresh = row.uncached_input
+    watched = [
+        Reading(START_NS + minute * 60 * SECOND, *counts, "rapl", (minute * 10**9,), (0,))
+        for minute, counts in (
+            (0, (0, 0, 0)),
+            *((m, (3 * fresh, 0, 3 * served)) for m in (14, 28, 42, 56, 70)),
+        )
+    ]
+    with closing(connect(tmp_path / "l.db")) as database:
+        total = attribute(database, REPLICA, START_NS, START_NS + 2 * HOUR_NS, watched)
+        assert total == 8 * 10**9
+        found = database.execute(
+            "SELECT start, bucket, power, sum(allocation), sum(usage), sum(energy_uj) FROM share "
+            "GROUP BY 1, 2, 3"
+        ).fetchall()
+    first = {row[1]: row for row in found if row[0] == START_NS // SECOND}
+    second = {row[1]: row for row in found if row[0] != START_NS // SECOND}
+    assert {row[2] for row in first.values()} == {"rapl"}
+    assert {row[2] for row in second.values()} == {"declared"}
+    assert "unmetered" not in second
+    # the engine served three times what the row shows: two thirds of the work are nobody's
+    assert first["unmetered"][4] == pytest.approx(2 * first["request"][4], rel=1e-6)
+    assert sum(row[5] for row in first.values()) == 60 * 10**9
+    assert sum(row[4] for row in first.values()) == 4 * 10**9

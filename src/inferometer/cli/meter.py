@@ -26,6 +26,7 @@ from inferometer.meter.power import between, counters
 from inferometer.meter.price_list import listed
 from inferometer.meter.price_overrides import overrides
 from inferometer.meter.prices import PriceTable
+from inferometer.meter.readings import append, load, reading
 from inferometer.meter.scrape import counted
 from inferometer.meter.scrape import lines as scraped
 from inferometer.meter.store.sqlite import SqliteLedger, connect
@@ -47,6 +48,7 @@ def attribute_(
     usd_per_hour: float,
     since: str,
     until: str,
+    readings: Path | None = None,
     question: Question | None = None,
     deployment: Stated | None = None,
     format: Format = "table",  # noqa: A002 - the option's name
@@ -54,8 +56,9 @@ def attribute_(
     """Share the cost of one replica of our own over the requests that it served.
 
     Hour by hour, by modelled work and cache held; idle time and head-room are rows of their own.
-    An hour that was shared before is shared anew. Draw is declared: idle and full draw of the
-    catalogue's accelerator and host.
+    An hour that was shared before is shared anew. Hours that readings cover have measured energy,
+    and what the engine served beyond the rows is a row of its own; in others the draw is declared:
+    idle and full draw of the catalogue's accelerator and host.
 
     Args:
         ledger: The ledger, a SQLite file.
@@ -64,6 +67,7 @@ def attribute_(
         usd_per_hour: What the replica costs while it is up, used or not.
         since: First instant (UTC), as 2026-11-01 or 2026-11-01T06:00.
         until: End, exclusive.
+        readings: File that `inferometer meter watch` wrote beside the replica.
         question: What is asked.
         deployment: The deployment.
         format: A table for people, or JSON.
@@ -84,9 +88,10 @@ def attribute_(
         raise LedgerError(f"until {until} is not after since {since}")
     if not ledger.is_file():
         raise LedgerError(f"{ledger}: no such ledger")
+    read = load(readings) if readings else ()
     SqliteLedger(ledger).close()  # brings an older file up to date
     with closing(connect(ledger)) as database:
-        total = attribute(database, replica, first, last)
+        total = attribute(database, replica, first, last, read)
     answer = {"upstream": upstream, "hours": (last - first) / 3.6e12, "usd": usd(total)}
     if format == "json":
         show_json(answer)
@@ -219,6 +224,36 @@ def scrape(
     else:
         show_rows("Cost by model", shown)
         show_rows("Readings", [measured])
+
+
+@app.command
+def watch(url: str, out: Path, /, *, every: float = 60.0, times: int = 0) -> None:
+    """Append readings of an engine's counters and of this machine's energy, for `attribute`.
+
+    Run it where the replica runs and has the machine's accelerators to itself: NVML and RAPL count
+    the machine. It goes on until it is interrupted; a reading that fails is said and left out.
+
+    Args:
+        url: The engine's metrics, as http://127.0.0.1:8000/metrics.
+        out: File of lines to append to.
+        every: Seconds between readings.
+        times: Readings after which to end; 0 for never.
+    """
+    if not 0 < every <= 86_400 or times < 0:
+        raise LedgerError(
+            f"every {every} s, {times} times: more than 0 s, at most a day, is wanted"
+        )
+    done = 0
+    while not times or done < times:
+        if done:
+            time.sleep(every)
+        done += 1
+        try:
+            page = counted(samples(fetch(url)), "")
+        except LedgerError as error:
+            sys.stderr.write(f"{error}\n")
+            continue
+        append(out, reading(time.time_ns(), page, counters()))
 
 
 def _stated(

@@ -2,16 +2,25 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from inferometer.account.split import nanodollars
 from inferometer.errors import LedgerError
-from inferometer.meter.attribution import HEADROOM, IDLE, Key, Seconds, amounts_of, shared
+from inferometer.meter.attribution import (
+    HEADROOM,
+    IDLE,
+    Key,
+    Seconds,
+    amounts_of,
+    corrected,
+    shared,
+)
+from inferometer.meter.readings import Growth, Reading, grown
 from inferometer.meter.record import Attempt
 from inferometer.meter.rollup import NS
 from inferometer.meter.store.sqlite import months
-from inferometer.meter.work import Work
+from inferometer.meter.work import Work, tokens_time
 from inferometer.units import GramsPerJoule, UsdPerSecond, Watts
 
 HOUR_NS = 3600 * NS
@@ -70,7 +79,7 @@ def shares(
     start_ns: int,
     end_ns: int,
     *,
-    measured_uj: int | None = None,
+    growth: Growth | None = None,
 ) -> list[Share]:
     """Return who pays for a replica's window; every column adds up to the window exactly.
 
@@ -81,16 +90,17 @@ def shares(
         replica: The replica.
         start_ns: Begin of the window, Unix.
         end_ns: Its end.
-        measured_uj: Energy that a meter read over the window; modelled without it.
+        growth: What the engine and a meter counted over the window; without it rows are taken to
+            be all that was served, and energy is modelled.
 
     Raises:
         LedgerError: an empty window, or a negative cost, draw or intensity.
     """
-    held = shared(rows, replica.work, start_ns, end_ns)
+    held = _held(rows, replica.work, (start_ns, end_ns), growth)
     whole = (end_ns - start_ns) / NS
     cost = nanodollars(replica.cost * whole)
     allocation, usage = amounts_of(cost, held.allocation), amounts_of(cost, held.usage)
-    energy = _energy(replica, held, whole, measured_uj)
+    energy = _energy(replica, held, whole, growth.energy_uj if growth else None)
     carbon = None
     if replica.carbon is not None:
         micrograms = round(sum(energy.values()) * replica.carbon)
@@ -108,6 +118,29 @@ def shares(
         )
         for key in {**held.allocation, **held.usage}
     ]
+
+
+def _held(
+    rows: Sequence[Attempt], work: Work, window: tuple[int, int], growth: Growth | None
+) -> Seconds:
+    """Return who held the replica; what the engine served beyond the rows is a bucket."""
+    held = shared(rows, work, *window)
+    if growth is None:
+        return held
+    fresh = generated = flying = 0.0
+    for row in rows:
+        inside = min(row.ended_ns, window[1]) - max(row.started_ns, window[0])
+        took = row.ended_ns - row.started_ns
+        part = max(0, inside) / took if took else 1.0
+        fresh += part * (row.uncached_input + row.cache_write_5m + row.cache_write_1h)
+        generated += part * (row.output + row.reasoning)
+        flying += max(0, inside)
+    batch = max(1, round(flying / (window[1] - window[0])))
+    return corrected(
+        held,
+        tokens_time(work, fresh, generated, batch),
+        tokens_time(work, growth.fresh, growth.generated, batch),
+    )
 
 
 def _energy(
@@ -142,10 +175,18 @@ def attempts_between(
     return [Attempt(*row) for row in found]
 
 
-def attribute(database: sqlite3.Connection, replica: Replica, start_ns: int, end_ns: int) -> int:
+def attribute(
+    database: sqlite3.Connection,
+    replica: Replica,
+    start_ns: int,
+    end_ns: int,
+    readings: Sequence[Reading] = (),
+) -> int:
     """Share a replica's cost over the attempts of a span, hour by hour, and keep the shares.
 
-    An hour that was shared before is shared anew, in one transaction.
+    An hour that was shared before is shared anew, in one transaction. Where readings cover an hour,
+    its energy is the measured one, labelled so, and what the engine served beyond the rows is kept
+    as `unmetered`; other hours are modelled.
 
     Returns:
         Nano-dollars shared.
@@ -157,9 +198,12 @@ def attribute(database: sqlite3.Connection, replica: Replica, start_ns: int, end
     try:
         for first, last in _hours(start_ns, end_ns):
             rows = attempts_between(database, replica.upstream, first, last)
-            found = shares(rows, replica, first, last)
+            growth = grown(readings, first, last)
+            found = shares(rows, replica, first, last, growth=growth)
+            measured = growth is not None and growth.energy_uj is not None
+            label = growth.power if growth and measured else replica.power_label
             total += sum(share.allocation for share in found)
-            _keep(database, replica, first // NS, found)
+            _keep(database, replace(replica, power_label=label), first // NS, found)
     except sqlite3.Error as error:
         raise LedgerError(f"shares of {replica.upstream}: {error}") from error
     return total

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from inferometer.account.split import nanodollars, split
 from inferometer.errors import LedgerError
 from inferometer.meter.exposition import Sample
-from inferometer.meter.work import Work
+from inferometer.meter.work import Work, tokens_time
 from inferometer.units import Duration, UsdPerSecond
 
 UNALLOCATED = "(unallocated)"
@@ -155,4 +155,4 @@ def _busy(grown: Counted, work: Work) -> float:
         return grown.seconds
     fresh = max(0.0, grown.prompt - grown.cached)
     batch = max(1, round(grown.running))
-    return fresh * work.prefill_token + grown.generated * work.step(batch) / batch
+    return tokens_time(work, fresh, grown.generated, batch)

@@ -64,6 +64,20 @@ class Work:
         return low + (high - low) * (sequences - left) / (right - left)
 
 
+def tokens_time(work: Work, fresh: float, generated: float, batch: int) -> float:
+    """Return the time of so many tokens where nothing is known of who asked for them, s.
+
+    Attention and reading of caches apart, which depend on contexts.
+
+    Args:
+        work: The replica's table.
+        fresh: Prompt tokens computed afresh.
+        generated: Generated tokens.
+        batch: Sequences of a decode step.
+    """
+    return fresh * work.prefill_token + generated * work.step(batch) / batch
+
+
 class Phase(NamedTuple):
     """A stretch of time in which a request does one thing.
 
