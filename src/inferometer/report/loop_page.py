@@ -114,5 +114,7 @@ def quality_figure(rows: Rows) -> Figure:
     axes.axvline(1.0, color=MUTED, linewidth=1, linestyle="--")
     axes.set(xlabel="perplexity over the reference's (lower bounds)", ylim=(0, None),
              ylabel="USD per million tokens")  # fmt: skip
+    left, right = axes.get_xlim()
+    axes.set_xlim(min(left, 0.95), max(right, 1.1))
     axes.set_title("filled: measured; empty: predicted", loc="left", color=INK, fontsize=10)
     return figure
