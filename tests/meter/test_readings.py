@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from meter.test_scrape import engine
 
@@ -36,6 +36,7 @@ def watched(steps: list[tuple[int, int, int]]) -> list[Reading]:
     return found
 
 
+@settings(deadline=None)
 @given(STEPS, st.floats(0, 1), st.floats(0, 1))
 def test_parts_add_up_to_the_whole(
     steps: list[tuple[int, int, int]], one: float, two: float

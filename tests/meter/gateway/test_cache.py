@@ -15,7 +15,7 @@ from gateway_cases import (
     standing,
     streamed,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inferometer.meter.gateway.cache import Cache
@@ -108,6 +108,7 @@ def test_a_hit_needs_no_budget(tmp_path: Path) -> None:
     assert (seen, cost < 300_000) == (1, True)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.binary(max_size=400)), max_size=60))
 def test_size_is_what_is_held_and_never_beyond_capacity(puts: list[tuple[int, bytes]]) -> None:
     cache = Cache(4096, 60.0)
