@@ -9,6 +9,7 @@ import numpy as np
 from inferometer.candidates import one
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.cli import inputs
+from inferometer.cli.api_offers import api_of
 from inferometer.cli.scenario import DeploymentSpec, PriceSpec, Scenario, SearchSpec
 from inferometer.plan.comparison import compare
 from inferometer.plan.option import stated
@@ -69,7 +70,7 @@ def full_answer() -> Answer:
             evaluate=evaluate,
             ideal=inputs.ideal(slo),
         ),
-        api=inputs.api_of(SCENARIO, model, SHAPE),
+        api=api_of(SCENARIO, model, SHAPE),
         swings=tornado(plan, Case(space=space, shape=SHAPE, evaluate=evaluate), slo),
         comparison=compare(before, plan.best),
         weights=("meta-llama/Llama-3.1-8B; quality: the reference",),

@@ -4,20 +4,16 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from inferometer.account.api import ApiCost, api_cost, at_lengths
 from inferometer.account.bill import Tariff
 from inferometer.catalog import tables
 from inferometer.catalog.efficiency import Efficiencies, efficiencies
 from inferometer.catalog.models import Model, model
-from inferometer.catalog.prices import TokenPrice
-from inferometer.catalog.source import Evidence
 from inferometer.catalog.uncertainty import basis, residuals
 from inferometer.cli.plausibility import doubts_of_prices, doubts_of_rows, doubts_of_targets, warn
-from inferometer.cli.prices import instant, own_prices, price_of
+from inferometer.cli.prices import own_prices, price_of
 from inferometer.cli.scenario import DeploymentSpec, PriceSpec, Scenario, SearchSpec
 from inferometer.deployment import Deployment, EngineSettings, Parallelism, Precision, Speculation
 from inferometer.errors import InfeasibleError, ScenarioError
-from inferometer.outcome import Counts, Energy, Latency, Outcome
 from inferometer.perf.predict import predict
 from inferometer.perf.prediction import Prediction
 from inferometer.plan.option import Option
@@ -310,45 +306,4 @@ def site_of(scenario: Scenario) -> Tariff:
         accelerator=None,
         pue=tables.facility(prices.facility, catalog).pue,
         carbon=tables.grid(prices.grid, catalog).carbon if prices.grid else None,
-    )
-
-
-def api_of(scenario: Scenario, model: Model, shape: Shape) -> tuple[ApiCost, ...]:
-    """Return what every provider charges for the traffic of `shape`, the cheapest first."""
-    from inferometer.catalog.tokens import token_prices  # a fifth of a second
-
-    rows = token_prices(model.key, at=instant(scenario.prices, overlay_of(scenario)))
-    costs = [offer_of(shape, row) for row in rows]
-    return tuple(sorted(costs, key=lambda cost: (cost.rate, cost.price.provider)))
-
-
-def offer_of(shape: Shape, row: TokenPrice) -> ApiCost:
-    """Return what a price row charges for the traffic of `shape`, long prompts at their rate."""
-    points = not len(shape.all_inputs)
-    inputs = shape.inputs if points else shape.all_inputs
-    outputs = shape.outputs if points else shape.all_outputs
-    return api_cost(traffic(shape), at_lengths(row, inputs, outputs))
-
-
-def traffic(shape: Shape) -> Outcome:
-    """Return the outcome of an API that serves `shape` at once: its rates, nothing else."""
-    none = Latency(mean=0.0, p50=0.0, p90=0.0, p99=0.0)
-    return Outcome(
-        evidence=Evidence.ASSUMED,
-        span=shape.span,
-        ttft=none,
-        tpot=none,
-        itl=none,
-        e2e=none,
-        request_rate=shape.rate,
-        input_rate=shape.rate * shape.mean_input,
-        cached_rate=shape.rate * shape.mean_input * shape.cached_fraction,
-        output_rate=shape.rate * shape.mean_output,
-        capacity=shape.peak_rate,
-        utilisation=1.0,
-        batch=0.0,
-        kv_fraction=0.0,
-        power=0.0,
-        energy=Energy(prefill=0.0, decode=0.0, idle=0.0),
-        counts=Counts(arrived=shape.requests, finished=shape.requests),
     )

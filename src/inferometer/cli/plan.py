@@ -15,6 +15,7 @@ from inferometer.account.api import ApiCost
 from inferometer.candidates import one
 from inferometer.catalog.models import Model
 from inferometer.cli import inputs
+from inferometer.cli.api_offers import api_of
 from inferometer.cli.confirm import confirmed
 from inferometer.cli.options import Format, Many, Question, scenario_of
 from inferometer.cli.output_folder import prepare, save
@@ -114,7 +115,7 @@ def plan(
     model, shape = inputs.model_of(scenario), inputs.shape_of_scenario(scenario)
     slo, weights = inputs.slo_of(scenario), inputs.weights_of(model, scenario.search, catalog)
     evaluate, site = inputs.evaluator(slo, catalog), inputs.site_of(scenario)
-    api, risk = inputs.api_of(scenario, model, shape), inputs.risk_of(scenario, model)
+    api, risk = api_of(scenario, model, shape), inputs.risk_of(scenario, model)
     supplies = inputs.supplies_of(scenario.search, scenario.prices, catalog)
     with _working("enumerating"):
         space = build(model, supplies, inputs.choices_of(weights, scenario.search, catalog))

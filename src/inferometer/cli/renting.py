@@ -11,7 +11,7 @@ from inferometer.catalog import tables
 from inferometer.catalog.prices import AcceleratorPrice
 from inferometer.catalog.source import Source
 from inferometer.catalog.tokens import token_prices
-from inferometer.cli.inputs import offer_of
+from inferometer.cli.api_offers import offer_of
 from inferometer.cli.prices import instant, price_of
 from inferometer.cli.scenario import Scenario
 from inferometer.errors import ScenarioError

@@ -12,6 +12,7 @@ from inferometer.catalog.clock_law import clock_laws
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.catalog.models import model
 from inferometer.cli import inputs
+from inferometer.cli.api_offers import api_of
 from inferometer.cli.options import Format, Question, Stated, scenario_of
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.scenario import Scenario
@@ -118,7 +119,7 @@ def _box(scenario: Scenario, rests: Assumed, built: Deployment, shape: Shape, sl
     catalog = inputs.overlay_of(scenario)
     known, laws = efficiencies(catalog), clock_laws(catalog)
     evaluate = partial(predict, efficiencies=known, slo=slo)
-    offers = [o for o in inputs.api_of(scenario, built.model, shape) if o.price.tier == "batch"]
+    offers = [o for o in api_of(scenario, built.model, shape) if o.price.tier == "batch"]
     return Toolbox(
         formats=tables.formats(catalog),
         at_clock={
