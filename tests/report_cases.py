@@ -10,6 +10,7 @@ from inferometer.candidates import one
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.cli import inputs
 from inferometer.cli.api_offers import api_of
+from inferometer.cli.prices import instant
 from inferometer.cli.scenario import DeploymentSpec, PriceSpec, Scenario, SearchSpec
 from inferometer.plan.comparison import compare
 from inferometer.plan.option import stated
@@ -61,7 +62,7 @@ def full_answer() -> Answer:
     return Answer(
         plan=plan,
         shape=SHAPE,
-        prices_at=inputs.instant(SCENARIO.prices),
+        prices_at=instant(SCENARIO.prices),
         waterfall=waterfall(
             plan.best.deployment,
             plan.best.cost,

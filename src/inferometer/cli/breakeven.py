@@ -6,6 +6,7 @@ from typing import Any
 from inferometer.cli import inputs
 from inferometer.cli.money import flips, money, verdict
 from inferometer.cli.options import Format, Question, Stated, scenario_of
+from inferometer.cli.prices import instant
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.tco import Years, with_years
 from inferometer.plan.break_even import PAY_FOR_IDLE, SCALE_DOWN
@@ -49,7 +50,7 @@ def breakeven(
             "formulas": FORMULAS,
             "costs": found.costs,
             "ownership_unpriced": found.unowned,
-            "prices_at": inputs.instant(scenario.prices, inputs.overlay_of(scenario)),
+            "prices_at": instant(scenario.prices, inputs.overlay_of(scenario)),
             "sources": found.facts,
             "scenario": scenario,
         })  # fmt: skip

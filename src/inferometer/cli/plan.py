@@ -20,6 +20,7 @@ from inferometer.cli.confirm import confirmed
 from inferometer.cli.options import Format, Many, Question, scenario_of
 from inferometer.cli.output_folder import prepare, save
 from inferometer.cli.plan_tables import show_infeasible, show_plan
+from inferometer.cli.prices import instant
 from inferometer.cli.result import show_json
 from inferometer.cli.scenario import Scenario, overlaid, read_deployment
 from inferometer.plan.break_even import PAY_FOR_IDLE, SCALE_DOWN, break_even
@@ -126,7 +127,7 @@ def plan(
         lacking = _infeasible(error, scenario, api)
         _deliver(lacking, partial(show_infeasible, error, api, scenario.confidence), output, folder)
         raise
-    found = _dated(found, inputs.instant(scenario.prices, catalog))
+    found = _dated(found, instant(scenario.prices, catalog))
     swings = ()
     if sensitivity or output.page() is not None:
         with _working("moving assumptions"):
@@ -200,7 +201,7 @@ def _answer(
         "break_even": [break_even(found.best, offer) for offer in api],
         "break_even_formulas": (PAY_FOR_IDLE, SCALE_DOWN),
         "sensitivity": swings,
-        "prices_at": inputs.instant(scenario.prices, inputs.overlay_of(scenario)),
+        "prices_at": instant(scenario.prices, inputs.overlay_of(scenario)),
         "sources": inputs.sources_of(found.best, inputs.overlay_of(scenario)),
         "assumptions": ASSUMPTIONS,
         "scenario": scenario,

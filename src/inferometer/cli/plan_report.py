@@ -8,6 +8,7 @@ from typing import Any
 
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.cli import inputs
+from inferometer.cli.prices import instant
 from inferometer.cli.scenario import Scenario
 from inferometer.cli.scenario_text import toml
 from inferometer.cli.service import operating_of
@@ -71,7 +72,7 @@ def _steps(found: Plan, shape: Shape, scenario: Scenario, catalog: Path | None) 
 
 def _dated(scenario: Scenario) -> Scenario:
     """Return the scenario with the day of its prices, so that new rows change nothing."""
-    day = inputs.instant(scenario.prices, inputs.overlay_of(scenario)).isoformat()
+    day = instant(scenario.prices, inputs.overlay_of(scenario)).isoformat()
     return dataclasses.replace(scenario, prices=dataclasses.replace(scenario.prices, at=day))
 
 

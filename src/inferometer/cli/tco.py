@@ -12,6 +12,7 @@ from inferometer.cli.cluster import Cluster, cluster
 from inferometer.cli.cluster_tables import show_cluster
 from inferometer.cli.money import Money, commitments, money, verdict
 from inferometer.cli.options import Format, Question, Stated, scenario_of
+from inferometer.cli.prices import instant
 from inferometer.cli.result import show_json
 from inferometer.cli.scenario import Scenario, overlaid
 from inferometer.cli.tco_tables import show_tco
@@ -128,7 +129,7 @@ def answer(found: Money, said: Verdict | None, scenario: Scenario) -> Mapping[st
         "formulas": (PAYS_FOR_IDLE, SCALES_DOWN),
         "uncertain": found.doubt,
         "uncertainty": said,
-        "prices_at": inputs.instant(scenario.prices, inputs.overlay_of(scenario)),
+        "prices_at": instant(scenario.prices, inputs.overlay_of(scenario)),
         "sources": found.facts,
         "scenario": scenario,
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from inferometer.cli import inputs
 from inferometer.cli.money import Money, flips
+from inferometer.cli.prices import instant
 from inferometer.cli.scenario import Scenario
 from inferometer.cli.scenario_text import toml
 from inferometer.plan.uncertainty import Verdict
@@ -19,7 +20,7 @@ def save_report(path: Path, found: Money, said: Verdict | None, scenario: Scenar
     Raises:
         ScenarioError: the file cannot be written.
     """
-    day = inputs.instant(scenario.prices, inputs.overlay_of(scenario)).isoformat()
+    day = instant(scenario.prices, inputs.overlay_of(scenario)).isoformat()
     dated = dataclasses.replace(scenario, prices=dataclasses.replace(scenario.prices, at=day))
     derived = [f"{q.commitment} is derived: {q.derived}" for q in found.quotes if q.derived]
     unowned = [f"Owning is unpriced. {found.unowned}"] if found.unowned else []
