@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from inferometer.calibrate.files import read
 from inferometer.calibrate.finding import finder
+from inferometer.calibrate.observation import SHARE_OF_A_STREAM
 from inferometer.calibrate.verdict import Verdict, judge
 from inferometer.catalog.efficiency import efficiencies
-from inferometer.catalog.tables import node
+from inferometer.catalog.tables import accelerator, node
 
 SERVING = "row_id,source,model,model_family,gpu,num_gpus,tp,load_type,isl,osl,concurrency_or_rate,"
 SERVING += "precision,engine,power_w,power_scope\n"
@@ -42,6 +44,27 @@ def test_each_phase_runs_at_the_clock_that_the_cap_leaves_it(tmp_path: Path, pha
         assert drawn > 0.9 * min(cap, free)  # the cap is used up
     speeds = [found[key, "tokens_per_s"].predicted for key in ("low", "high", "none")]
     assert speeds == sorted(speeds)
+
+
+def test_a_mean_over_gaps_between_prompts_lies_between_running_and_idle(tmp_path: Path) -> None:
+    header = CAPS.replace("phase", "phase,workload")
+    row = "lab,meta-llama/Llama-3.1-8B,RTX3090,1,1,llama.cpp,q4_k_m,decode"
+    text = f"busy,{row},one long answer,1,,10,340\ngaps,{row},50 short prompts in turn,1,,10,340\n"
+    found = verdicts(tmp_path / "rows.csv", header + text)
+    busy, gaps = (found[key, "avg_power_w"].predicted for key in ("busy", "gaps"))
+    idle = accelerator("rtx-3090").idle_power
+    assert (gaps - idle) / (busy - idle) == pytest.approx(SHARE_OF_A_STREAM)
+    assert found["gaps", "tokens_per_s"].predicted == found["busy", "tokens_per_s"].predicted
+
+
+@pytest.mark.parametrize("card", ["rtx4000", "rtx5000", "rtx6000"])
+def test_caps_of_workstation_cards_are_met_in_speed_and_draw(data: Path, card: str) -> None:
+    rows = [row for row in read(data / "measured/dvfs.csv") if row.source.endswith(card)]
+    found = judge(rows, finder(), efficiencies(), {}, lambda _: "known")
+    for metric, most in (("tokens_per_s", 0.12), ("avg_power_w", 0.08)):
+        errors = [abs(verdict.error) for verdict in found if verdict.metric == metric]
+        assert len(errors) > 200
+        assert np.median(errors) < most
 
 
 def test_caps_of_an_rtx_3090_are_met_in_speed_and_draw(data: Path) -> None:

@@ -101,6 +101,8 @@ def _group(
     loads["share"] = np.array([o.subject.compute_share for o in chosen])
     loads["cap"] = np.array([o.subject.power_cap or np.inf for o in chosen])
     loads["host"] = np.array([_host_power(o) for o in chosen])
+    loads["metered"] = np.array([o.load.metered for o in chosen])
+    loads["idle"] = np.array([_idle_power(o) for o in chosen])
     loads["balanced"] = np.array([float(o.load.balanced) for o in chosen])
     fronts = [o.subject.prefill for o in chosen if o.subject.prefill is not None]
     return Group(
@@ -111,6 +113,12 @@ def _group(
         front=_pool(fronts, loads, efficiencies) if kind == "pools" else None,
         loads=loads,
     )
+
+
+def _idle_power(one: Observation) -> float:
+    """Return what all accelerators of an observation draw between steps, W."""
+    pools = [one.subject.deployment, *([one.subject.prefill] if one.subject.prefill else [])]
+    return sum(pool.accelerators * pool.accelerator.idle_power for pool in pools)
 
 
 def _host_power(one: Observation) -> float:

@@ -32,6 +32,10 @@ KNOWN = 0.15
 the silicon, engines and formats at hand do: these shall bear what is particular to them, so that
 silicon without rows starts from what good kernels reach."""
 
+CLOSER = 0.5
+"""Multiple of that spread for what software does to bandwidths: reading is easier than computing,
+and engines, releases and formats differ less in it than silicon does."""
+
 LOOSER = 2.5
 """Multiple of that spread for overheads: host code differs by more than silicon does."""
 
@@ -95,6 +99,8 @@ def _spread(name: str, key: str) -> float:
     dimension = key.split(":", maxsplit=1)[0]
     if name.endswith(("overhead", "latency")):
         return SPREAD[dimension or "base"] * LOOSER
+    if name.endswith("bandwidth") and dimension in {"engine", "release", "format"}:
+        return SPREAD[dimension] * CLOSER
     return SPREAD[dimension] if dimension else KNOWN
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from inferometer.calibrate.bench import compile_groups
+from inferometer.calibrate.credible import credible
 from inferometer.calibrate.design import design
 from inferometer.calibrate.fit import fit, tasks
 from inferometer.calibrate.measurement import Observation
 from inferometer.calibrate.overlay import fitted
 from inferometer.calibrate.verdict import Verdict, verdicts_of
+from inferometer.catalog.clock_law import clock_laws
 from inferometer.catalog.efficiency import Efficiencies
 from inferometer.catalog.source import Source
 
@@ -73,7 +75,7 @@ def calibrated(
     observations: Sequence[Observation], start: Efficiencies, source: Source, *, rounds: int = 14
 ) -> Efficiencies:
     """Return `start` with everything that `observations` can inform fitted to them."""
-    groups = compile_groups(thinned(uncapped(observations)), start)
+    groups = compile_groups(thinned(credible(lawful(observations))), start)
     parameters = design(groups, start)
     theta = fit(parameters, tasks(groups, parameters), rounds=rounds)
     return fitted(parameters, theta, start, source)
@@ -83,15 +85,21 @@ MOST_ROWS = 80
 """Rows of one cell and layout that a fit reads: more of the same sweep teach nothing new."""
 
 
-def uncapped(observations: Sequence[Observation]) -> list[Observation]:
-    """Return the rows that no power cap holds back: clock laws are assumed, never fitted."""
-    free = list[Observation]()
+def lawful(observations: Sequence[Observation]) -> list[Observation]:
+    """Return the rows that no power cap holds back, or only on silicon of a measured clock law.
+
+    Elsewhere the law is assumed, and a fit would put its error into the rates.
+    """
+    known = clock_laws()
+    kept = list[Observation]()
     for observation in observations:
         subject = observation.subject
-        limit = subject.deployment.accelerator.tdp
-        if subject.power_cap is None or subject.power_cap >= ALMOST * limit:
-            free.append(replace(observation, subject=replace(subject, power_cap=None)))
-    return free
+        chip = subject.deployment.accelerator
+        if subject.power_cap is None or subject.power_cap >= ALMOST * chip.tdp:
+            kept.append(replace(observation, subject=replace(subject, power_cap=None)))
+        elif chip.architecture in known:
+            kept.append(observation)
+    return kept
 
 
 ALMOST = 0.95

@@ -38,8 +38,9 @@ def forecast(group: Group) -> Columns:
     """
     if group.kind in OFFLINE:
         group = replace(group, main=group.main.unstreamed())
-    columns = _KINDS[group.kind](group)
-    return {**columns, "power": columns["power"] + group.loads["host"]}
+    columns, loads = _KINDS[group.kind](group), group.loads
+    running, idle = loads["metered"] * columns["power"], (1 - loads["metered"]) * loads["idle"]
+    return {**columns, "power": running + idle + loads["host"]}
 
 
 OFFLINE = frozenset({"static", "prompt", "offline", "bounded", "step"})

@@ -44,6 +44,7 @@ class Load:
         requests: Requests of the run; 0 if not stated.
         tpot_limit: Time per output token to keep, for "bounded".
         balanced: Whether the prefill workers are to be counted from what the decode pool asks.
+        metered: Share of the time that a mean draw was taken over in which steps ran.
         burst: Share of the requests that start together when a closed loop starts.
         burst_median: That share as far as what the source gives as a median counts it.
         lockstep: 1 where all requests have one length, so that clients stay in step; else 0.
@@ -58,6 +59,7 @@ class Load:
     rate: PerSecond = 0.0
     requests: float = 0.0
     tpot_limit: Seconds = 0.0
+    metered: Fraction = 1.0
     burst: Fraction = 0.0
     burst_median: Fraction = 0.0
     lockstep: Fraction = 0.0

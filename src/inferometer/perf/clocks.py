@@ -1,8 +1,9 @@
 """Core clocks and power caps: what a step gains and loses when the cores run slower.
 
 Clocks are fractions of the highest. The laws are the textbook ones of CMOS and of a roofline. Their
-constants are measured for the silicon generations in `catalog.clock_law`, and `ASSUMED` for all
-others: no measured row of a data-centre accelerator states its clock.
+constants are measured for the silicon generations in `catalog.clock_law`, from rows with clocks or
+from sweeps of power caps, and `ASSUMED` for all others: no measured row of a data-centre
+accelerator states its clock or a cap.
 """
 
 from collections.abc import Callable, Mapping
@@ -83,13 +84,20 @@ def clock_under_cap(step: Step, machine: Machine, cap: Floats, laws: Laws | None
     """Return the highest clock at which `step` draws at most `cap` W per accelerator [config].
 
     One where it draws no more at full clock: such a cap changes nothing. `LOWEST` where no clock
-    keeps it.
+    keeps it. Bisects, since draw rises with the clock; to one part in 2^`HALVINGS` of the range.
     """
-    found = np.full(len(machine.candidates), LOWEST)
-    for clock in GRID[::-1]:
-        slowed = at_clock(machine, float(clock), laws)
-        found = np.where(step_power(step(slowed), slowed) <= cap, clock, found)
-    return found
+    low, high = np.full(len(machine.candidates), LOWEST), np.ones(len(machine.candidates))
+    middle = high
+    for _ in range(HALVINGS):
+        slowed = at_clock(machine, middle, laws)
+        kept = step_power(step(slowed), slowed) <= cap
+        low, high = np.where(kept, middle, low), np.where(kept, high, middle)
+        middle = (low + high) / 2
+    return low
+
+
+HALVINGS = 13
+"""Steps of that bisection, the first of which asks about full clock: clocks to 0.0002."""
 
 
 def best_clock(step: Step, machine: Machine, laws: Laws | None = None) -> tuple[Floats, Floats]:
