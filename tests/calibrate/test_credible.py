@@ -28,7 +28,7 @@ def keys(observations: list[Observation]) -> list[str]:
     return [one.row.key for one in observations]
 
 
-# 8.03e9 weights x 2 FLOP x (1000 + 500) / 500 tokens per output token: 48 GFLOP, so that 989 TFLOP/s
+# 8.03e9 weights x 2 FLOP x (1000 + 500) / 500 tokens per output token: 48 GFLOP, so 989 TFLOP/s
 # carry at most 20,500 output tokens per second.
 @pytest.mark.parametrize(("rate", "kept"), [(14_000, True), (15_500, False)])
 def test_a_rate_that_needs_more_than_the_peak_allows_teaches_nothing(

@@ -23,7 +23,7 @@ def credible(observations: Sequence[Observation]) -> list[Observation]:
 
 
 def _share_of_peak(one: Observation) -> float:
-    """Return the share of the accelerators' peak that a row's throughput needs; 0 if it has none."""
+    """Return the share of the peak that a row's throughput needs; 0 if it has none."""
     rate, load, subject = _output_rate(one), one.load, one.subject
     if not rate or subject.prefill is not None or subject.deployment.speculation is not None:
         return 0.0
