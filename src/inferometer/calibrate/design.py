@@ -15,7 +15,7 @@ from inferometer.perf.rates import Rates, factor_keys, scales
 SPREAD: Mapping[str, float] = {
     "base": 0.7,
     "make": 0.35,
-    "kernel": 0.2,
+    "kernel": 0.25,
     "architecture": 0.35,
     "accelerator": 0.2,
     "engine": 0.5,

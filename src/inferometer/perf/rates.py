@@ -149,7 +149,7 @@ def factor_keys(
         "architecture": (accelerator.architecture,),
         "accelerator": (accelerator.key,),
         "make": (accelerator.vendor.lower(),),
-        "kernel": (f"{lineage}/{number_format}/{accelerator.architecture}",),
+        "kernel": (f"{engine.key}/{number_format}/{accelerator.architecture}",),
         "link": (accelerator.link,),
         "engine": (lineage,),
         "release": (engine.key,),
