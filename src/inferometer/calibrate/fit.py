@@ -25,7 +25,7 @@ CELL_POWER = 0.5
 WEIGHTS: Mapping[str, float] = {
     **dict.fromkeys(("tokens_per_s", "tpot_ms_p50", "itl_ms_p50", "tpot_ms_mean"), 1.0),
     **dict.fromkeys(("latency_ms", "prefill_ms", "decode_ms", "avg_power_w"), 1.0),
-    **dict.fromkeys(("ttft_ms_p50", "ttft_ms_mean"), 0.3),
+    **dict.fromkeys(("ttft_ms_p50", "ttft_ms_mean"), 0.6),
     **dict.fromkeys(("energy_j_per_token", "power_w"), 0.5),
 }
 """Metrics that are fitted; the others follow from them or are not modelled well enough to teach."""
