@@ -49,7 +49,7 @@ def option(
     key: str, clients: int, measured: tuple[float, float], said: tuple[float, float]
 ) -> list[Verdict]:
     cells = {"isl": "1000", "osl": "101", "concurrency_or_rate": str(clients), "num_gpus": "1"}
-    row = Row(key=key, source="lab", family="f", gpu="g", model="m", cells=cells, metrics={},
+    row = Row(key=key, source="lab", family="f", gpu="H100-SXM", model="m", cells=cells, metrics={},
               layout="serving")  # fmt: skip
     names = ("ttft_ms_p50", "tpot_ms_p50")
     return [
