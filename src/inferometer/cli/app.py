@@ -2,39 +2,61 @@
 
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from cyclopts import App
+from cyclopts import App, Group
 
 from inferometer.errors import EngineError, InfeasibleError, InferometerError
 
 app = App(name="inferometer", help="The economics of LLM inference: measure, plan, apply.")
-app.command("inferometer.cli.theory:app", name="theory")
-app.command("inferometer.cli.trace:app", name="trace")
-app.command("inferometer.cli.catalog:app", name="catalog")
-app.command("inferometer.cli.plan:plan", name="plan")
-app.command("inferometer.cli.fleet:fleet", name="fleet")
-app.command("inferometer.cli.whatif:whatif", name="whatif")
-app.command("inferometer.cli.agent:agent", name="agent")
-app.command("inferometer.cli.rag:rag", name="rag")
-app.command("inferometer.cli.predict:predict", name="predict")
-app.command("inferometer.cli.energy:energy", name="energy")
-app.command("inferometer.cli.explain:explain", name="explain")
-app.command("inferometer.cli.tco:tco", name="tco")
-app.command("inferometer.cli.breakeven:breakeven", name="breakeven")
-app.command("inferometer.cli.simulate:simulate", name="simulate")
-app.command("inferometer.cli.compare:compare", name="compare")
-app.command("inferometer.cli.validate:validate", name="validate")
-app.command("inferometer.cli.calibrate:calibrate", name="calibrate")
-app.command("inferometer.cli.deploy:deploy", name="deploy")
-app.command("inferometer.cli.costs:costs", name="costs")
-app.command("inferometer.cli.reconcile:reconcile", name="reconcile")
-app.command("inferometer.cli.meter:app", name="meter")
-app.command("inferometer.cli.gateway:app", name="gateway")
-app.command("inferometer.cli.up:up", name="up")
-app.command("inferometer.cli.bench:bench", name="bench")
-app.command("inferometer.cli.optimise:optimise", name="optimise")
-app.command("inferometer.cli.demo:demo", name="demo")
+_COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "Measure": {
+        "gateway": ("gateway:app", "Serve as a reverse proxy that meters every token."),
+        "costs": ("costs:costs", "Show what was spent, by tenant, model or run."),
+        "reconcile": ("reconcile:reconcile", "Compare a bill with the ledger."),
+        "meter": ("meter:app", "Import, attribute, scrape, export and archive the ledger."),
+        "bench": ("bench:bench", "Measure a live endpoint under load."),
+    },
+    "Plan": {
+        "plan": ("plan:plan", "Name the cheapest deployment that keeps the SLO, and why."),
+        "predict": (
+            "predict:predict",
+            "Predict one deployment: latency, throughput, energy, cost.",
+        ),
+        "explain": ("explain:explain", "Explain the price of a token, step by step."),
+        "whatif": ("whatif:whatif", "Say what every optimisation does at this load."),
+        "fleet": ("fleet:fleet", "Mix accelerators for a load that changes, slot by slot."),
+        "simulate": ("simulate:simulate", "Play every request of a workload to a fleet."),
+        "compare": ("compare:compare", "Compare fleets by paired simulation."),
+        "energy": ("energy:energy", "Say what a token, a request and a task take: J, Wh, gCO2."),
+        "tco": ("tco:tco", "Compare owning, renting and an API over the years."),
+        "breakeven": ("breakeven:breakeven", "Say when one way of paying overtakes another."),
+        "agent": ("agent:agent", "Say what a successful task of an agent costs."),
+        "rag": ("rag:rag", "Say what retrieval adds to each request."),
+        "theory": ("theory:app", "The closed scaling model of Erdil (arXiv 2506.04645)."),
+    },
+    "Apply": {
+        "deploy": ("deploy:deploy", "Emit the files that run a plan."),
+        "up": ("up:up", "Run a local engine behind the gateway."),
+        "demo": ("demo:demo", "Run the whole loop on this machine, on embedded defaults."),
+        "optimise": ("optimise:optimise", "Find what pays on a live engine, and prove the saving."),
+    },
+    "Facts and fits": {
+        "catalog": ("catalog:app", "Look up accelerators, models, prices and grids, with sources."),
+        "trace": ("trace:app", "Describe, convert and synthesise request traces."),
+        "validate": ("validate:validate", "Report the prediction error on measured rows."),
+        "calibrate": (
+            "calibrate:calibrate",
+            "Fit the model to measured rows, or to a live engine.",
+        ),
+    },
+}
+"""Where each command is found and what it is for, by group and name; help loads none of them."""
+
+for _place, (_title, _commands) in enumerate(_COMMANDS.items()):
+    _group = Group(_title, sort_key=_place)
+    for _name, (_path, _help) in _commands.items():
+        app.command(f"inferometer.cli.{_path}", name=_name, help=_help, group=_group)
 
 OK, FAILED, BAD_INPUT, INFEASIBLE, INTERRUPTED = 0, 1, 2, 3, 130
 
