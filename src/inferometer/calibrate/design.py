@@ -32,7 +32,7 @@ KNOWN = 0.15
 the silicon, engines and formats at hand do: these shall bear what is particular to them, so that
 silicon without rows starts from what good kernels reach."""
 
-CLOSER = 0.5
+CLOSER = 0.25
 """Multiple of that spread for what software does to bandwidths: reading is easier than computing,
 and engines, releases and formats differ less in it than silicon does."""
 
