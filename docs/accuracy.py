@@ -11,7 +11,7 @@ import argparse
 import datetime as dt
 import pickle
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -75,7 +75,8 @@ def main() -> None:
     found += judged(observations, "roofline", roofline(efficiencies()))
     found += nearest(thinned(observations))
     found += held_out(thinned(observations), asked.folds)
-    text = page(found, len(rows), len(refusals)) + kept(asked.output)
+    swept = {row.source for row in rows if row.layout == "dvfs"}
+    text = page(found, len(rows), len(refusals), swept) + kept(asked.output)
     asked.output.write_text(text, encoding="utf-8")
 
 
@@ -202,14 +203,23 @@ def inside(rows: Sequence[Judged]) -> float:
     return hits / total if total else float("nan")
 
 
-def page(found: Sequence[Judged], rows: int, refused: int) -> str:
-    """Return the page."""
+def page(found: Sequence[Judged], rows: int, refused: int, swept: Collection[str]) -> str:
+    """Return the page.
+
+    Args:
+        found: All judgements.
+        rows: Rows read.
+        refused: Rows among them that cannot be predicted.
+        swept: Sources of power sweeps, which the second table leaves out.
+    """
 
     def of(split: str, metric: str) -> list[Judged]:
         return [row for row in found if row.split == split and row.metric == metric]
 
     parts = [HEAD.format(rows=rows, refused=refused, coverage=100 * (1 - refused / rows))]
-    parts.append(_errors(of))
+    parts.append(_errors(of, METRICS))
+    parts.append(SERVED + _errors(lambda split, metric: [row for row in of(split, metric)
+                                                         if row.cell[0] not in swept], SWEPT))  # fmt: skip
     parts.append(INTERVALS + _intervals(of))
     parts.append("\n## Cells\n\nMedian of |ln(predicted / measured)| and bias in each cell of "
                  "source, family and accelerator: fitted on all rows, and with the family left "
@@ -217,11 +227,11 @@ def page(found: Sequence[Judged], rows: int, refused: int) -> str:
     return "".join(parts)
 
 
-def _errors(of: Callable[[str, str], list[Judged]]) -> str:
+def _errors(of: Callable[[str, str], list[Judged]], metrics: Sequence[str]) -> str:
     names = ["fitted", *SPLITS, "roofline", "nearest"]
     titles = ["fitted", *SPLITS.values(), "uncalibrated roofline", "nearest row, other family"]
     lines = ["| metric | cells | " + " | ".join(titles) + " |", "|---" * (2 + len(names)) + "|"]
-    for metric in METRICS:
+    for metric in metrics:
         results = [summary(of(name, metric)) for name in names]
         cells = [f"{100 * r[0]:.0f} / {100 * r[1]:.0f}" if r[3] else "-" for r in results]
         lines.append(f"| {metric} | {results[0][3]} | " + " | ".join(cells) + " |")
@@ -266,6 +276,13 @@ def _by_cell(
 
 CELL_COLUMNS = "| source | family | accelerator | rows | fitted | bias | family left out |"
 
+SWEPT = ("tokens_per_s", "avg_power_w", "energy_j_per_token")
+SERVED = """
+The same without the power sweeps of workstation and consumer cards, whose many cells weigh most
+above:
+
+"""
+
 INTERVALS = """
 ## Intervals
 
@@ -293,6 +310,8 @@ that no large source drowns the others.
 aiconfigurator's own predictions are in the last section, for the rows that it covers.
 Power and energy are of all accelerators of a deployment, with the host where a row was metered at
 the wall. Families of single models (power sweeps, step logs) are left out by their first word.
+Clock laws of the sweeps' silicon, and the share of their runs that a mean draw covers, were measured
+on all of their rows (`clock_laws` of the catalogue) and stay where these are left out.
 
 """
 
