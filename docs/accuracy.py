@@ -216,10 +216,12 @@ def page(found: Sequence[Judged], rows: int, refused: int, swept: Collection[str
     def of(split: str, metric: str) -> list[Judged]:
         return [row for row in found if row.split == split and row.metric == metric]
 
+    def unswept(split: str, metric: str) -> list[Judged]:
+        return [row for row in of(split, metric) if row.cell[0] not in swept]
+
     parts = [HEAD.format(rows=rows, refused=refused, coverage=100 * (1 - refused / rows))]
     parts.append(_errors(of, METRICS))
-    parts.append(SERVED + _errors(lambda split, metric: [row for row in of(split, metric)
-                                                         if row.cell[0] not in swept], SWEPT))  # fmt: skip
+    parts.append(SERVED + _errors(unswept, SWEPT))
     parts.append(INTERVALS + _intervals(of))
     parts.append("\n## Cells\n\nMedian of |ln(predicted / measured)| and bias in each cell of "
                  "source, family and accelerator: fitted on all rows, and with the family left "
@@ -310,8 +312,8 @@ that no large source drowns the others.
 aiconfigurator's own predictions are in the last section, for the rows that it covers.
 Power and energy are of all accelerators of a deployment, with the host where a row was metered at
 the wall. Families of single models (power sweeps, step logs) are left out by their first word.
-Clock laws of the sweeps' silicon, and the share of their runs that a mean draw covers, were measured
-on all of their rows (`clock_laws` of the catalogue) and stay where these are left out.
+Clock laws of the sweeps' silicon, and the share of their runs that a mean draw covers, were
+measured on all of their rows (`clock_laws` of the catalogue) and stay where these are left out.
 
 """
 
