@@ -41,8 +41,9 @@ def test_acceptance_by_position_adds_up() -> None:
               {"by_position": (0.5, 0.4), "acceptance": 0.3}],
 )  # fmt: skip
 def test_positions_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
+    stated: dict[str, Any] = {"draft_tokens": 2, **wrong}
     with pytest.raises(ScenarioError, match="by_position"):
-        Speculation(**{"draft_tokens": 2, **wrong})
+        Speculation(**stated)
 
 
 def test_speculation_pays_for_one_sequence_and_not_for_many() -> None:
