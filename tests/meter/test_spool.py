@@ -85,6 +85,23 @@ def test_an_outage_over_a_restart(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_dead_process_left_can_be_waited_for(tmp_path: Path) -> None:
+    ledger, rows = Away(), list(attempts(50))
+    ledger.away = True
+    first = Spool(tmp_path, ledger)
+    first.extend(rows)
+    first.close()
+    second = Spool(tmp_path, ledger)
+    eventually(lambda: second.outage)
+    assert not second.wait_recovered(5)  # said at once: the ledger is away
+    second.close()
+    ledger.away = False
+    third = Spool(tmp_path, ledger)
+    assert third.wait_recovered(10)
+    assert list(ledger.rows.values()) == rows
+    third.close()
+
+
 def test_a_segment_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
     ledger, other = Away(), Away()
     ledger.away = True

@@ -28,6 +28,7 @@ a restart reads no more than that again."""
 RETRY_S = 1.0
 """Pause after the ledger refused. All of these are our own choice, each within what an operator can
 see: one beat of a dashboard, a tenth of a second of reading, one health probe."""
+LOOK_S = 0.005
 HELD_ROWS = 10_000
 """Rows kept in memory while the disk is full; beyond that `append` refuses."""
 RECENT_ROWS = 20_000
@@ -121,6 +122,20 @@ class Spool:
         """Bytes that are not in the ledger yet."""
         segments = (*self._orphans, *self._full, self._current)
         return sum(segment.size - segment.shipped for segment in segments)
+
+    def wait_recovered(self, patience: float) -> bool:
+        """Wait until the rows of dead processes are in the ledger; not while it is away.
+
+        Args:
+            patience: Most seconds to wait.
+
+        Returns:
+            Whether they all are.
+        """
+        until = time.monotonic() + patience
+        while self._orphans and not self.outage and time.monotonic() < until:
+            time.sleep(LOOK_S)
+        return not self._orphans
 
     def close(self) -> None:
         """Ship what can be shipped and stop; the rest stays in the folder for the next start."""

@@ -31,6 +31,9 @@ from inferometer.meter.spool import Spool
 from inferometer.meter.store.sqlite import SqliteLedger, connect
 
 LOG = logging.getLogger("inferometer.gateway")
+RECOVERY_S = 10.0
+"""Longest wait at start for rows that a dead process left: budgets are read from the ledger, and
+must know them. A segment takes a tenth of a second; our own choice."""
 _YOUNGEST = 50_000
 """Allocations between collections of the youngest garbage: a request makes no cycles, so the
 default of 700 only costs time."""
@@ -62,6 +65,8 @@ def run(config: Config, path: Path, started: Callable[[int, int], None], worker:
         ledger.remember(table.rows())
     spool = Spool(_beside(settings, ".spool"), ledger, window_s=settings.window_ms / 1000)
     store = BudgetStore(_beside(settings, ".budgets"), str(os.getpid()))
+    if not spool.wait_recovered(RECOVERY_S):
+        LOG.warning("ledger: rows of an earlier process wait; budgets do not count them yet")
     if isinstance(ledger, SqliteLedger):
         _recover(config, store, ledger.path)
     measures = Measures()
