@@ -128,8 +128,8 @@ def events(requests: Any) -> list[tuple[str, int]]:
 def test_crowded_lanes_give_everything_back(name: str) -> None:
     """And the cases are what they say: they preempt, hit, fetch and hand over."""
     settings = CASES[name] | {"sequences": max(16, CASES[name].get("sequences", 0))}
-    # 36 blocks: small enough that even cases that free and share blocks run out of them.
-    made, requests, *_ = world(0, 36, **settings)
+    # 34 blocks: small enough that even cases that free and share blocks run out of them.
+    made, requests, *_ = world(0, 34, **settings)
     fleet.run(made, np.inf)
     assert column(made.world.requests, "preemptions").sum() > 0
     assert all(lane.used == lane.running == lane.waiting == 0 for lane in made.world.lanes)

@@ -1,5 +1,6 @@
 """Running the engine with a setting for as long as something is asked of it."""
 
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -60,14 +61,22 @@ def engine(bed: Bed, setting: Setting) -> Iterator[Endpoint]:
             raise EngineError(f"{setting}: the engine died under load{_end(stack.services[0])}")
 
 
+MOMENT = 1.0
+"""Seconds that a process may take from closed sockets to its end."""
+
+
 def _quiet(text: str) -> None:
     del text
 
 
 def _end(service: Service) -> str:
-    """Return how the engine's process ended, if it did."""
+    """Return how the engine's process ended, if it did: its sockets close a moment before."""
     process = service.process
-    if process is None or process.poll() is None:
+    if process is None:
+        return ""
+    try:
+        process.wait(MOMENT)
+    except subprocess.TimeoutExpired:
         return ""
     return f"; its process ended with {process.returncode}\n{tail(service)}".rstrip()
 
