@@ -34,9 +34,11 @@ class Server:
         self.status, self.dies_after = status, dies_after
         self.served = 0
         self.bodies: list[dict[str, object]] = []
+        self.writers = list[asyncio.StreamWriter]()
         self.lock = asyncio.Lock()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         size = int(head.split("content-length: ")[1].split("\r\n")[0])
         body = json.loads(await reader.readexactly(size))
@@ -83,6 +85,10 @@ def serving(server: Server) -> Iterator[Endpoint]:
         while not ended.is_set() and server.served < server.dies_after:
             await asyncio.sleep(0.005)
         listener.close()
+        await asyncio.sleep(0.05)  # who was accepted a moment ago has its writer by now
+        for writer in server.writers:
+            writer.transport.abort()
+        await asyncio.sleep(0.01)
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
