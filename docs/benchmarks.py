@@ -10,8 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "benchmarks.md"
-ELSEWHERE = frozenset({"aiconfigurator.py", "aiconfigurator_worker.py"})
-"""Scripts whose figures are on another page, as they need measured rows and another environment."""
+ELSEWHERE = frozenset({"aiconfigurator.py", "aiconfigurator_worker.py", "clock_laws.py"})
+"""Scripts whose figures stand elsewhere, as they need measured rows."""
 NOTE = "<!-- Written by docs/benchmarks.py: run it again to measure again. -->"
 
 

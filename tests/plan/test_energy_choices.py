@@ -53,10 +53,13 @@ def test_each_phase_has_its_clock_and_says_that_its_law_is_assumed() -> None:
         assert one.saving == pytest.approx(1 - gone, rel=1e-6)  # energy is draw x time
 
 
-def test_measured_silicon_names_its_law() -> None:
-    measured = deployment("llama-3.1-8b", "rtx-3090", weights="int4")
-    for one in phase_clocks(measured, shape(0.1), KNOWN, LAWS):
-        assert one.law == "ampere-ga10x"
+@pytest.mark.parametrize(
+    ("card", "law"), [("rtx-3090", "ampere-ga10x"), ("rtx-4000-ada", "assumed")]
+)
+def test_only_silicon_whose_clocks_were_measured_names_its_law(card: str, law: str) -> None:
+    built = deployment("llama-3.1-8b", card, weights="int4")
+    for one in phase_clocks(built, shape(0.1), KNOWN, LAWS):
+        assert one.law == law
 
 
 def test_the_deployment_is_the_stated_one_at_full_clock() -> None:

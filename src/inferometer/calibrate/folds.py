@@ -86,9 +86,9 @@ MOST_ROWS = 80
 
 
 def lawful(observations: Sequence[Observation]) -> list[Observation]:
-    """Return the rows that no power cap holds back, or only on silicon of a measured clock law.
+    """Return the rows that no power cap holds back, or only on silicon whose law is known.
 
-    Elsewhere the law is assumed, and a fit would put its error into the rates.
+    Elsewhere it is assumed altogether, and a fit would put its error into the rates.
     """
     known = clock_laws()
     kept = list[Observation]()

@@ -130,7 +130,8 @@ included."""
 
 SHARE_OF_A_STREAM = 0.72
 """Share of such a run in which steps run. Under caps that bind, the mean draw of three accelerators
-is 0.67 to 0.77 of the cap's change, which leaves the rest to idling; 0.72 fits all (1,105 rows)."""
+is 0.67 to 0.77 of the cap's change, which leaves the rest to idling; 0.72 fits all (1,105 rows;
+`bench/clock_laws.py`)."""
 
 
 def _steps(row: Row, model: Model) -> Observation:

@@ -1,10 +1,10 @@
-"""How the cores of an accelerator trade clock against voltage, bandwidth and draw, as measured."""
+"""How the cores of an accelerator trade clock against voltage, bandwidth and draw."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from inferometer.catalog.source import Source
+from inferometer.catalog.source import Evidence, Source
 from inferometer.catalog.tables import table
 from inferometer.errors import CatalogError
 from inferometer.units import Fraction
@@ -38,9 +38,14 @@ class ClockLaw:
         if not 0 <= self.memory_switching <= 1:
             raise CatalogError(f"clock law {self.key}: memory_switching is not within 0 and 1")
 
+    @property
+    def measured(self) -> bool:
+        """Whether rows state the clocks; else they are implied by draw and speed under caps."""
+        return "" in self.sources and self.sources[""].evidence is Evidence.MEASURED
+
 
 def clock_laws(overlay: Path | None = None) -> Mapping[str, ClockLaw]:
-    """Return the measured clock laws by silicon generation.
+    """Return the clock laws that measurements tell, by silicon generation.
 
     Raises:
         CatalogError: the overlay is at fault.

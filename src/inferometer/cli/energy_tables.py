@@ -186,7 +186,7 @@ def notes(answer: EnergyAnswer) -> tuple[str, ...]:
     if found.made.key == "typical":
         said.append("manufacture of this accelerator: assumed as the H100's")
     if any(one.law == ASSUMED.key for one in answer.phases):
-        said.append("clock law: assumed; nobody measured this silicon (docs/energy.md)")
+        said.append("clock law: assumed; nobody measured this silicon's clocks (docs/energy.md)")
     said += [
         "renting: power is in the price, a joule saved is the provider's; an hour is yours",
         "renting: that hour is at the on-demand price; under a commitment it is paid anyway",

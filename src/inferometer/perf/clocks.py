@@ -1,9 +1,9 @@
 """Core clocks and power caps: what a step gains and loses when the cores run slower.
 
 Clocks are fractions of the highest. The laws are the textbook ones of CMOS and of a roofline. Their
-constants are measured for the silicon generations in `catalog.clock_law`, from rows with clocks or
-from sweeps of power caps, and `ASSUMED` for all others: no measured row of a data-centre
-accelerator states its clock or a cap.
+constants come from measurements for the silicon generations in `catalog.clock_law` (rows with
+clocks, or sweeps of power caps that imply them), and are `ASSUMED` for all others: no measured row
+of a data-centre accelerator states its clock or a cap.
 """
 
 from collections.abc import Callable, Mapping
@@ -54,7 +54,7 @@ def at_clock(machine: Machine, clock: Floats | float, laws: Laws | None = None) 
     Args:
         machine: The configurations.
         clock: Clocks over the highest [config or 1].
-        laws: Measured laws by silicon generation; the others follow `ASSUMED`.
+        laws: Laws by silicon generation; the others follow `ASSUMED`.
     """
     rate = machine.rates
     floor, knee, serving, switching = _constants(machine, laws or {})

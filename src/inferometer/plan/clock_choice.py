@@ -37,7 +37,7 @@ class PhaseClock:
     Attributes:
         phase: "prefill" or "decode".
         clock: That clock, over the highest.
-        law: Silicon generation whose clock law was measured, else "assumed".
+        law: Silicon generation whose clocks were measured, else "assumed".
         saving: Energy of a step saved over the highest clock.
         slower: Time of a step over that at the highest clock, less one.
         step: Time of a step at the highest clock.
@@ -86,8 +86,8 @@ def phase_clocks(
     running = running_sequences(shape.peak_rate / lanes.count, lanes.limit, machine, asked)
     batch = np.minimum(busy_batch(running), lanes.limit)
     chunk = steady(batch, machine, asked).chunk
-    law = deployment.accelerator.architecture
-    law = law if law in laws else ASSUMED
+    found = laws.get(deployment.accelerator.architecture)
+    law = found.key if found is not None and found.measured else ASSUMED
     return (
         _phase("prefill", lambda slowed: _prompt(chunk, slowed, asked), machine, laws, law),
         _phase("decode", lambda slowed: decode_step(batch, slowed, asked), machine, laws, law),
