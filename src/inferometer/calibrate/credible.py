@@ -7,19 +7,26 @@ from inferometer.perf.counts import parameters
 from inferometer.perf.rates import peak
 
 HIGHEST = 0.72
-"""Share of the published dense peak above which a row counts as misstated. Products of large
-matrices alone reach 0.7 to 0.8 of it (model FLOP utilisation of the best published training runs is
-0.5 to 0.6), and serving has attention, overheads and steps without prompts besides. What lies above
-has cached prompts, replicas that its source leaves out, or drafted tokens."""
+"""Share of the published dense peak above which a row counts as misstated, or its lengths as unknown.
+Assumed: serving has attention, overheads and steps without prompts beside its matrix products. What
+lies above (ten rows) has cached prompts, replicas or lengths that its source leaves out, or drafted
+tokens."""
+
+CEILING = 0.85
+"""The same for prompts alone, all of whose time is matrix products: the ceiling of `linear_compute`."""
 
 
 def credible(observations: Sequence[Observation]) -> list[Observation]:
-    """Return the rows whose throughput needs at most `HIGHEST` of the peak of their accelerators.
+    """Return the rows whose throughput their accelerators' peak allows.
 
     Prompt and output tokens count with two FLOP per active weight; attention, which only adds to
     that, is left out. Disaggregated rows are kept: their sources leave out workers.
     """
-    return [one for one in observations if _share_of_peak(one) <= HIGHEST]
+    return [
+        one
+        for one in observations
+        if _share_of_peak(one) <= (CEILING if one.load.kind == "prompt" else HIGHEST)
+    ]
 
 
 def _share_of_peak(one: Observation) -> float:
