@@ -7,13 +7,12 @@ from inferometer.perf.counts import parameters
 from inferometer.perf.rates import peak
 
 HIGHEST = 0.72
-"""Share of the published dense peak above which a row counts as misstated, or its lengths as unknown.
-Assumed: serving has attention, overheads and steps without prompts beside its matrix products. What
-lies above (ten rows) has cached prompts, replicas or lengths that its source leaves out, or drafted
-tokens."""
+"""Share of the published dense peak above which a row counts as misstated. Assumed: serving has
+attention, overheads and steps without prompts beside its matrix products. What lies above (ten
+rows) has cached prompts, replicas or lengths that its source leaves out, or drafted tokens."""
 
 CEILING = 0.85
-"""The same for prompts alone, all of whose time is matrix products: the ceiling of `linear_compute`."""
+"""The same for prompts alone, all of whose time is products: the ceiling of `linear_compute`."""
 
 
 def credible(observations: Sequence[Observation]) -> list[Observation]:
