@@ -7,6 +7,9 @@ from pathlib import Path
 from inferometer.deploy.header import MARK
 from inferometer.errors import ScenarioError
 
+HEAD = 1024
+"""Characters at the start of a file among which our mark is; a folder may hold large ones."""
+
 
 def changes(folder: Path, files: Mapping[str, str]) -> dict[str, str]:
     """Return what becomes of every path: "new", "same", "changed", or "stale".
@@ -87,6 +90,7 @@ def _read(path: Path) -> str:
 
 def _ours(path: Path) -> bool:
     try:
-        return MARK in path.read_text(encoding="utf-8")[:1024]
+        with path.open(encoding="utf-8") as file:
+            return MARK in file.read(HEAD)
     except (OSError, UnicodeDecodeError):
         return False
