@@ -102,6 +102,13 @@ def test_lengths_are_fixed_and_the_search_is_bounded(tmp_path: Path) -> None:
             "0.9, as vllm",
         ),
         ("scheduler:", "timing: {type: fixed}\n      scheduler:", "timing.type"),
+        ("output_tokens: 128", "output_tokens: 128, session: {turns: 5}", "session.turns"),
+        ("output_tokens: 128", "output_tokens: 128, path: day.jsonl", "source.path: has no"),
+        ("seed: 7", "seed: 7, concurrency: 8", "load.concurrency: has no meaning"),
+        ("seed: 7", "seed: 7, speedup: 2", "load.speedup: has no meaning"),
+        ("requests: 500", "requests: 500, max_virtual_time_seconds: 9", "not both"),
+        ("tensor: 1", "moe_tensor: 3", "moe_tensor: 3 is not modelled"),
+        ("tensor: 1", "tensor: 2, moe_expert: 2, moe_tensor: 2", "cut into 1"),
         ("traffic:", "traffic: !!python/object:os.system", "YAML"),
         ("traffic:", "\ttraffic:", "not valid YAML"),
     ],
@@ -121,10 +128,14 @@ def test_what_is_no_configuration_is_refused(tmp_path: Path, text: str) -> None:
 def test_traces_keep_their_timestamps(tmp_path: Path) -> None:
     source = "{type: trace, path: day.jsonl, format: mooncake}"
     base = CONFIG.replace("{type: synthetic, input_tokens: 1024, output_tokens: 128}", source)
-    timed = base.replace("type: poisson, requests_per_second: 4", "type: trace_timestamps")
+    stop = "  stop: {requests: 500}\n"
+    rate = "type: poisson, requests_per_second: 4"
+    timed = base.replace(stop, "").replace(rate, "type: trace_timestamps")
     scenario = read(tmp_path, timed)
     assert getattr(scenario, "trace", "") == "day.jsonl"
     with pytest.raises(ScenarioError, match="speedup"):
         read(tmp_path, timed.replace("type: trace_timestamps", "speedup: 2"))
     with pytest.raises(ScenarioError, match="keeps its timestamps"):
-        read(tmp_path, base)
+        read(tmp_path, base.replace(stop, "").replace(", requests_per_second: 4", ""))
+    with pytest.raises(ScenarioError, match=r"stop\.requests: has no meaning"):
+        read(tmp_path, base.replace(rate, "type: trace_timestamps"))

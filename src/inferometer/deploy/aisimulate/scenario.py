@@ -1,16 +1,31 @@
 """AISimulate's configuration as the tables of a scenario."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from inferometer.catalog import tables
+from inferometer.deploy.aisimulate.document import REQUESTS
 from inferometer.deploy.aisimulate.names import accelerator_of
 from inferometer.deploy.aisimulate.shape import check
 from inferometer.deploy.yaml_text import load
 from inferometer.errors import ScenarioError
 
 Tables = dict[str, Any]
+
+SYNTHETIC = {
+    "source": ("type", "input_tokens", "output_tokens", "session"),
+    "load": ("type", "requests_per_second", "seed"),
+    "stop": ("requests", "max_virtual_time_seconds"),
+}
+"""Fields of synthetic traffic that are taken over."""
+
+TRACE = {
+    "source": ("type", "path", "format"),
+    "load": ("type", "seed", "speedup"),
+    "stop": (),
+}
+"""Fields of a trace that are taken over; its format is told by the file."""
 
 FIXED = (1e-9, 1.0)
 """Levels between which a length is the same: all of them."""
@@ -54,6 +69,7 @@ def _traffic(traffic: Mapping[str, Any], where: str) -> Tables:
     source, load_ = traffic.get("source", {}), traffic.get("load", {})
     kind = source.get("type", "synthetic")
     if kind == "trace":
+        _only(TRACE, traffic, where)
         return _trace(source, load_, where)
     if kind != "synthetic":
         raise ScenarioError(
@@ -64,6 +80,16 @@ def _traffic(traffic: Mapping[str, Any], where: str) -> Tables:
             f"{where}: traffic.load.type: {load_.get('type')!r} is not taken over: plans are for "
             "requests that arrive by themselves; state poisson and requests_per_second"
         )
+    if source.get("session", {}).get("turns", 1) != 1:
+        raise ScenarioError(
+            f"{where}: traffic.source.session.turns: conversations are not taken over; give their "
+            "requests as a trace"
+        )
+    _only(SYNTHETIC, traffic, where)
+    if len(traffic.get("stop", {})) > 1:
+        raise ScenarioError(
+            f"{where}: traffic.stop: requests or max_virtual_time_seconds is wanted, not both"
+        )
     missing = [name for name in ("input_tokens", "output_tokens") if not source.get(name)]
     if missing or not load_.get("requests_per_second"):
         raise ScenarioError(
@@ -71,6 +97,16 @@ def _traffic(traffic: Mapping[str, Any], where: str) -> Tables:
             "load.requests_per_second, all above 0"
         )
     return {"workload": _workload(source, load_, traffic.get("stop", {})), **_seed(load_)}
+
+
+def _only(known: Mapping[str, Sequence[str]], traffic: Mapping[str, Any], where: str) -> None:
+    """Refuse fields that are AISimulate's, but not of this kind of traffic."""
+    for part, names in known.items():
+        for name in traffic.get(part, {}):
+            if name not in names:
+                raise ScenarioError(
+                    f"{where}: traffic.{part}.{name}: has no meaning beside the rest; leave it out"
+                )
 
 
 def _workload(
@@ -84,7 +120,7 @@ def _workload(
     found: Tables = {"name": "aisimulate", "rate": f"{rate} 1/s", "lengths": lengths}
     if "max_virtual_time_seconds" in stop:
         return found | {"duration": f"{stop['max_virtual_time_seconds']} s"}
-    return found | {"requests": stop.get("requests", 1000)}
+    return found | {"requests": stop.get("requests", REQUESTS)}
 
 
 def _trace(source: Mapping[str, Any], load_: Mapping[str, Any], where: str) -> Tables:
@@ -139,6 +175,12 @@ def _refuse(worker: Mapping[str, Any], layout: Mapping[str, Any], where: str) ->
     if layout.get("moe_expert", 1) not in (1, ranks):
         raise ScenarioError(
             f"{at}.parallelism.moe_expert: experts lie over all {ranks} ranks or over none"
+        )
+    shared = 1 if layout.get("moe_expert", 1) > 1 else ranks
+    if layout.get("moe_tensor", shared) != shared:
+        raise ScenarioError(
+            f"{at}.parallelism.moe_tensor: {layout['moe_tensor']} is not modelled: here experts "
+            f"are cut into {shared}; state that or leave it out"
         )
     for part, name in (("timing", "timing"), ("kv_cache", "capacity")):
         chosen = worker.get(part, {}) if part == name else worker.get(part, {}).get(name, {})
