@@ -1,8 +1,10 @@
 """Every emitted file: as its golden has it, and valid under whoever reads it."""
 
+import itertools
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import yaml
 
 from inferometer.deploy.aisimulate.shape import check
 from inferometer.deploy.engines.registry import launch_of
+from inferometer.deploy.kubernetes.operators import dynamo
 from inferometer.deploy.queries import rules
 
 KUBERNETES = "1.32"
@@ -93,6 +96,16 @@ def test_schemas_refuse_what_is_wrong() -> None:
         kubernetes_validate.validate(work, KUBERNETES, strict=True)
 
 
+@pytest.mark.parametrize("name", ["vllm", "rocm", "sglang-experts", "trtllm"])
+def test_workers_of_dynamo_name_their_weights(name: str) -> None:
+    which = deploy_cases.cases()[name]
+    built = replace(which, place=replace(which.place, image="example/dynamo:1.0"))
+    (text,) = dynamo(built).values()
+    (worker,) = [c for c in yaml.safe_load(text)["spec"]["components"] if c["name"] == "worker"]
+    (main,) = worker["podTemplate"]["spec"]["containers"]
+    assert which.weights in [value for word in main["args"] for value in word.split("=")]
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_compose_validates(name: str) -> None:
     text = deploy_cases.files_of(name).get("compose/compose.yaml")
@@ -142,16 +155,19 @@ def test_rules_pass_promtool(name: str, promtool: str, tmp_path: Path) -> None:
 
 
 def test_recorded_cost_and_alert_follow_the_series(promtool: str, tmp_path: Path) -> None:
-    """Two replicas of four accelerators at 3 USD/h, 1,000 tokens/s: 24 USD/h, 6.67 USD/Mtok."""
-    which = '{model_name="llama-3.1-70b", instance="%s"}'
+    """Two replicas of four accelerators at 3 USD/h, 1,000 tokens/s: 24 USD/h, 6.67 USD/Mtok.
+
+    Each has two data-parallel ranks with series of their own, which are no replicas.
+    """
+    which = '{model_name="llama-3.1-70b", instance="%s", engine="%d"}'
     series = list[dict[str, str]]()
-    for place in ("a", "b"):
-        label = which % place
+    for place, rank in itertools.product(("a", "b"), (0, 1)):
+        label = which % (place, rank)
         series += [
-            {"series": f"vllm:num_requests_running{label}", "values": "30x80"},
-            {"series": f"vllm:num_requests_waiting{label}", "values": "5x80"},
-            {"series": f"vllm:prompt_tokens_total{label}", "values": "0+6000x80"},
-            {"series": f"vllm:generation_tokens_total{label}", "values": "0+1500x80"},
+            {"series": f"vllm:num_requests_running{label}", "values": "15x80"},
+            {"series": f"vllm:num_requests_waiting{label}", "values": "2.5x80"},
+            {"series": f"vllm:prompt_tokens_total{label}", "values": "0+3000x80"},
+            {"series": f"vllm:generation_tokens_total{label}", "values": "0+750x80"},
         ]
     (tmp_path / "rules.yaml").write_text(
         deploy_cases.files_of("vllm")["prometheus/rules.yaml"], encoding="utf-8"
@@ -237,3 +253,16 @@ def test_script_starts_the_engine_with_the_settings_of_its_file(name: str, tmp_p
 @pytest.mark.parametrize("name", [name for name in CASES if name not in {"llama.cpp", "rocm"}])
 def test_aisimulate_document_is_one_that_we_read(name: str) -> None:
     check(yaml.safe_load(deploy_cases.files_of(name)["aisimulate/prediction.yaml"]), name)
+
+
+def test_a_queue_alone_is_not_called_requests_in_flight() -> None:
+    for name, counted in (("trtllm", False), ("vllm", True)):
+        text = deploy_cases.files_of(name)["prometheus/rules.yaml"]
+        assert ("model:requests_in_flight:sum" in text) == ("BeyondThePlan" in text) == counted
+        assert "model:requests_waiting:sum" in text
+
+
+def test_a_second_rank_is_no_second_cache_to_scale_for() -> None:
+    text = deploy_cases.files_of("sglang-experts")["kubernetes/scaledobject.yaml"]
+    queries = [one["metadata"]["query"] for one in yaml.safe_load(text)["spec"]["triggers"]]
+    assert any(query.startswith("sum(avg by (instance) (sglang:token_usage{") for query in queries)

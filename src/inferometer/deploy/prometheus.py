@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from inferometer.deploy.queries import measured, recorded, rules
+from inferometer.deploy.queries import IN_FLIGHT, measured, recorded, rules
 from inferometer.deploy.rollout import Rollout
 from inferometer.deploy.yaml_text import dump
 
@@ -39,12 +39,14 @@ def _alerts(rollout: Rollout) -> Iterator[dict[str, Any]]:
             )
     planned = rollout.load.in_flight * rollout.most
     which = recorded(rollout)
-    yield _alert(
-        rollout,
-        "BeyondThePlan",
-        f"model:requests_in_flight:sum{which} > {max(planned, 1.0):.4g}",
-        f"{rollout.served}: more requests in flight than {rollout.most} replicas were planned for",
-    )
+    if rollout.runtime.running:
+        yield _alert(
+            rollout,
+            "BeyondThePlan",
+            f"{IN_FLIGHT}{which} > {max(planned, 1.0):.4g}",
+            f"{rollout.served}: more requests in flight than {rollout.most} replicas were planned "
+            "for",
+        )
     if rollout.runtime.kv_usage:
         yield _alert(
             rollout,

@@ -9,6 +9,12 @@ from inferometer.workload.slo import Target
 WINDOW = "5m"
 """Of rates and quantiles: long enough for a p99 of a hundred requests at one in three seconds."""
 
+REPLICA = "instance"
+"""Label that is the same in all series of a replica, whose data-parallel ranks have their own."""
+
+IN_FLIGHT = "model:requests_in_flight:sum"
+"""Recorded only where the engine counts its running requests: a queue alone was not planned."""
+
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
 
@@ -35,6 +41,12 @@ def selected(rollout: Rollout) -> str:
     return f'{{{label}="{rollout.served}"}}' if label else ""
 
 
+def in_flight(rollout: Rollout) -> str:
+    """Return the query of requests running and waiting, of an engine that counts both."""
+    runtime, which = rollout.runtime, selected(rollout)
+    return f"sum({runtime.running}{which}) + sum({runtime.waiting}{which})"
+
+
 def recorded(rollout: Rollout) -> str:
     """Return the matcher of this model's recorded series."""
     return f'{{model="{rollout.served}"}}'
@@ -50,17 +62,17 @@ def _gauges(rollout: Rollout) -> Iterator[Rule]:
     first = runtime.running or runtime.waiting
     yield Rule(
         name="model:replicas:count",
-        expression=f"count({first}{which})",
+        expression=f"count(count by ({REPLICA}) ({first}{which}))",
         unit="short",
         title="Replicas that report",
     )
-    both = [name for name in (runtime.running, runtime.waiting) if name]
-    yield Rule(
-        name="model:requests_in_flight:sum",
-        expression=" + ".join(f"sum({name}{which})" for name in both),
-        unit="short",
-        title="Requests in flight",
-    )
+    if runtime.running:
+        yield Rule(
+            name=IN_FLIGHT,
+            expression=in_flight(rollout),
+            unit="short",
+            title="Requests in flight",
+        )
     yield Rule(
         name="model:requests_waiting:sum",
         expression=f"sum({runtime.waiting}{which})",

@@ -15,8 +15,9 @@ from inferometer.errors import ScenarioError
 PICKER_PORT = 9002
 """Port of the endpoint picker: the default of the inference extension's chart."""
 
-BACKENDS = ("vllm", "sglang", "trtllm")
-"""Engines that are backends of Dynamo, under its own names for them."""
+WEIGHTS = {"vllm": "--model", "sglang": "", "trtllm": "--model-path"}
+"""Engines that are backends of Dynamo, under its own names for them, each with the flag by which
+its worker takes the weights; "" where the engine's own flags name them already."""
 
 
 def kserve(rollout: Rollout) -> dict[str, str]:
@@ -67,9 +68,9 @@ def dynamo(rollout: Rollout) -> dict[str, str]:
         ScenarioError: an engine that is no backend of Dynamo, or several nodes.
     """
     backend = rollout.runtime.key
-    if backend not in BACKENDS:
+    if backend not in WEIGHTS:
         raise ScenarioError(
-            f"dynamo: {backend} is no backend of it; one of {', '.join(BACKENDS)} is"
+            f"dynamo: {backend} is no backend of it; one of {', '.join(WEIGHTS)} is"
         )
     _one_node(rollout, "dynamo")
     if not rollout.place.image:
@@ -103,7 +104,9 @@ def _worker(rollout: Rollout, backend: str) -> Launch:
     """Return the launch of Dynamo's worker, which takes the engine's flags but no address."""
     own = launch_of(rollout, FOLDER)
     kept = tuple(f for f in own.flags if not f.startswith(("--host", "--port", "--enable-prompt")))
-    return Launch(program=("python3", "-m", f"dynamo.{backend}"), flags=kept, config=own.config)
+    named = (f"{WEIGHTS[backend]}={rollout.weights}",) if WEIGHTS[backend] else ()
+    program = ("python3", "-m", f"dynamo.{backend}")
+    return Launch(program=program, flags=(*named, *kept), config=own.config)
 
 
 def _main(pod: dict[str, Any]) -> dict[str, Any]:

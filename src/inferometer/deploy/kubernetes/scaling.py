@@ -3,6 +3,7 @@
 from typing import Any
 
 from inferometer.deploy.kubernetes.metadata import metadata
+from inferometer.deploy.queries import REPLICA, in_flight, selected
 from inferometer.deploy.rollout import Rollout
 from inferometer.errors import ScenarioError
 
@@ -58,14 +59,15 @@ def triggers(rollout: Rollout) -> list[dict[str, Any]]:
         ScenarioError: the engine has no metric to scale on.
     """
     runtime, found = rollout.runtime, list[dict[str, Any]]()
-    chosen = f'{{{runtime.label}="{rollout.served}"}}' if runtime.label else ""
+    chosen = selected(rollout)
     if runtime.running and runtime.waiting:
-        query = f"sum({runtime.running}{chosen}) + sum({runtime.waiting}{chosen})"
-        found.append(_trigger(rollout, query, f"{max(rollout.load.in_flight, 1.0):.4g}"))
+        threshold = f"{max(rollout.load.in_flight, 1.0):.4g}"
+        found.append(_trigger(rollout, in_flight(rollout), threshold))
     elif runtime.waiting:
         found.append(_trigger(rollout, f"sum({runtime.waiting}{chosen})", str(QUEUE)))
     if runtime.kv_usage:
-        found.append(_trigger(rollout, f"sum({runtime.kv_usage}{chosen})", str(KV_SHARE)))
+        query = f"sum(avg by ({REPLICA}) ({runtime.kv_usage}{chosen}))"
+        found.append(_trigger(rollout, query, str(KV_SHARE)))
     if not found:
         raise ScenarioError(f"{runtime.key}: no metric is known to scale on; set least = most")
     return found
