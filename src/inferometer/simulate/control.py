@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from inferometer.simulate.faults import Faults
+from inferometer.errors import ScenarioError
+from inferometer.simulate.faults import Faults, Outage
 from inferometer.simulate.fleet import HELD, Fleet, flush, set_clock
 from inferometer.simulate.jump import interrupt
 from inferometer.simulate.kinds import BLOCKS, view
@@ -146,14 +147,32 @@ def begin(control: Control) -> None:
         for slot in _of(control, number)[: pool.deployment.replicas]:
             serve(control, slot, slot.turn, 0.0)
     for outage in (play.faults or Faults()).outages:
-        slot = control.slots[outage.replica]
-        leave = _then(control, withdraw, slot, outage.warning)
-        at(control, max(outage.at - outage.warning, 0.0), leave)
+        notice = min(outage.warning, outage.at)
+        leave = _then(control, withdraw, _named(control, outage), notice)
+        at(control, outage.at - notice, leave)
     for number in range(len(control.pools)):
         if play.scaling is not None and play.scaling.policy != "static":
             at(control, play.scaling.poll, _then(control, scale, number))
         if play.throttle is not None:
             at(control, 0.0, _then(control, throttle, number))
+
+
+def _named(control: Control, outage: Outage) -> Slot:
+    """Return the place of the replica that an outage names.
+
+    Raises:
+        ScenarioError: the pools start with fewer replicas.
+    """
+    started = [
+        slot for number, pool in enumerate(control.pools)
+        for slot in _of(control, number)[: pool.deployment.replicas]
+    ]  # fmt: skip
+    if outage.replica >= len(started):
+        raise ScenarioError(
+            f"faults.outages: replica {outage.replica} of {len(started)}; name one of those that "
+            "the pools start with, from 0"
+        )
+    return started[outage.replica]
 
 
 def at(control: Control, time: float, action: Callable[[float], None]) -> None:
@@ -194,8 +213,8 @@ def serve(control: Control, slot: Slot, turn: int, now: float) -> None:
     if faults is not None:
         fails, taken = slot.chance.exponential([faults.between, faults.spot])
         at(control, now + fails, _then(control, crash, slot, slot.turn))
-        at(control, now + taken - faults.warning,
-           _then(control, reclaim, slot, slot.turn, faults.warning))  # fmt: skip
+        notice = min(faults.warning, taken)  # never before it serves
+        at(control, now + (taken - notice), _then(control, reclaim, slot, slot.turn, notice))
 
 
 def reopen(control: Control) -> None:
@@ -257,13 +276,13 @@ def scale(control: Control, pool: int, now: float) -> None:
     """Look at a pool, let its policy decide, and start or drain replicas."""
     scaling = control.play.scaling
     assert scaling is not None  # noqa: S101 - it is what noted this event
-    signals = watch(control, pool, now)
+    signals = signals_of(control, pool, now)
     control.wanted[pool] = wanted(signals, control.play.scaling_of(control.pools[pool].deployment))
     match_wanted(control, pool, now)
     at(control, now + scaling.poll, _then(control, scale, pool))
 
 
-def watch(control: Control, pool: int, now: float) -> list[Signals]:
+def signals_of(control: Control, pool: int, now: float) -> list[Signals]:
     """Take the signals of a pool; return all so far."""
     up = _of(control, pool, READY)
     lanes = [lane for slot in up for lane in slot.lanes]
@@ -296,7 +315,7 @@ def throttle(control: Control, pool: int, now: float) -> None:
     policy = control.play.throttle
     assert policy is not None  # noqa: S101 - it is what noted this event
     before = control.levels[pool]
-    levels = THROTTLES[policy.policy](watch(control, pool, now), before, policy)
+    levels = THROTTLES[policy.policy](signals_of(control, pool, now), before, policy)
     if levels != before:
         control.levels[pool] = levels
         first = sum(len(other.machines) for other in control.pools[:pool])

@@ -13,8 +13,8 @@ class Outage:
 
     Attributes:
         at: When it stops.
-        replica: Its place among the replicas of all pools, from 0.
-        warning: How long before it takes no more requests.
+        replica: Its place among the replicas that all pools start with, from 0.
+        warning: How long before it takes no more requests; from the start if that is longer.
     """
 
     at: Duration

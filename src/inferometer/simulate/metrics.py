@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from inferometer.simulate.fleet import ARRIVED, HELD, Fleet
+from inferometer.simulate.histogram import at_level
 from inferometer.simulate.scaling import Signals
 from inferometer.simulate.state import Ints
-from inferometer.simulate.tally import BUCKETS, middle_of
+from inferometer.simulate.tally import BUCKETS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,9 +33,15 @@ class Metrics:
 def look(
     metrics: Metrics, now: float, ready: int, starting: int, lanes: list[int]
 ) -> list[Signals]:
-    """Add the signals of `now`, of the `lanes` that serve; return all so far, the latest last."""
+    """Add the signals of `now`, of the `lanes` that serve; return all so far, the latest last.
+
+    Who scales and who sets clocks may look at one instant: both see the same. A look before any
+    time has passed has no rate, and is not kept.
+    """
     world, counters = metrics.fleet.world, metrics.fleet.counters
     last = metrics.history[-1].at if metrics.history else 0.0
+    if metrics.history and now == last:
+        return metrics.history
     shown = [world.lanes[number] for number in lanes]
     used = sum(int(lane.used) for lane in shown)
     seen = Signals(
@@ -45,9 +52,11 @@ def look(
         running=sum(int(lane.running + lane.ready) + (lane.partial >= 0) for lane in shown),
         held=int(counters[HELD]),
         kv_fraction=used / max(len(lanes) * metrics.blocks, 1),
-        rate=(int(counters[ARRIVED]) - metrics.arrived) / max(now - last, 1e-9),
+        rate=(int(counters[ARRIVED]) - metrics.arrived) / (now - last) if now > last else 0.0,
         itl=_slowest(metrics),
     )
+    if now == last:
+        return [seen]
     metrics.arrived = int(counters[ARRIVED])
     metrics.history.append(seen)
     return metrics.history
@@ -58,7 +67,4 @@ def _slowest(metrics: Metrics) -> float:
     counted = metrics.fleet.world.gaps.reshape(-1, BUCKETS).sum(axis=0)
     fresh = counted - metrics.gaps
     metrics.gaps = counted
-    total = int(fresh.sum())
-    if total == 0:
-        return np.nan
-    return middle_of(int(np.searchsorted(np.cumsum(fresh), 0.99 * total)))
+    return at_level(fresh, 0.99)

@@ -3,7 +3,7 @@
 import dataclasses
 
 from inferometer.simulate.abort import refuse
-from inferometer.simulate.fleet import Fleet
+from inferometer.simulate.fleet import Fleet, set_clock
 from inferometer.simulate.jump import elapsed, interrupt
 from inferometer.simulate.kinds import view
 from inferometer.simulate.prefix import ABSENT
@@ -26,6 +26,7 @@ def stop(fleet: Fleet, number: int, instant: float) -> None:
     clear(seen, number)
     lane.now = instant
     fleet.notice[number] = 0
+    set_clock(fleet, number)  # the boundary at which it was due never comes
     for latest in lost:
         refuse(seen, fleet.rules, latest, instant, LOST)
 

@@ -93,11 +93,6 @@ def bucket(duration: float) -> int:
     return min(int(math.log(duration / SHORTEST) / GROWTH) + 1, BUCKETS - 1)
 
 
-def middle_of(place: int) -> float:
-    """Return the gap in the middle of a bucket, s."""
-    return SHORTEST * math.exp(GROWTH * (place - 0.5))
-
-
 def sample(world: World, until: float) -> None:
     """Take the samples that are due before `until`: running, waiting, blocks in use."""
     while (
