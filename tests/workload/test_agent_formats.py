@@ -1,6 +1,7 @@
 """Files of agents' runs: what waits for what, and files that cannot be."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,25 @@ def test_a_fan_of_calls_is_read_and_slow_service_delays_the_join(tmp_path: Path)
     assert records.asked[3] > trace.arrival[3]
     timed = simulate(trace, deployment(), efficiencies=efficiencies(), play=Play(timestamps=True))
     np.testing.assert_allclose(timed.records.asked, trace.arrival)
+
+
+def test_earliest_times_count_from_the_first_call_as_arrivals_do(tmp_path: Path) -> None:
+    later = row("later", ("root", "dispatch", 10.0), not_before_ms=61e3)
+    trace = read(saved(tmp_path, row("root", not_before_ms=60e3), later)).trace
+    assert trace.calls is not None
+    assert trace.arrival.tolist() == [0.0, 1.0]
+    assert trace.calls.earliest.tolist() == [0.0, 1.0]
+    records = simulate(trace, deployment(), efficiencies=efficiencies()).records
+    assert records.asked.tolist() == pytest.approx([0.0, 1.0])
+
+
+@pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf")])
+def test_an_earliest_time_that_cannot_be_is_refused(tmp_path: Path, wrong: float) -> None:
+    trace = read(saved(tmp_path, row("root"), row("next", ("root", "completion", 0.0)))).trace
+    assert trace.calls is not None
+    calls = replace(trace.calls, earliest=np.array([0.0, wrong]))
+    with pytest.raises(WorkloadError, match="earliest time is negative or not finite"):
+        replace(trace, calls=calls)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,10 @@ def _faulty_calls(calls: Calls | None, size: int) -> list[str]:
             not (np.isfinite(calls.delay) & (calls.delay >= 0)).all(),
             "calls: a delay is negative or not finite",
         ),
+        (
+            not (np.isfinite(calls.earliest) & (calls.earliest >= 0)).all(),
+            "calls: an earliest time is negative or not finite",
+        ),
     ]
     return [text for bad, text in faults if bad]
 

@@ -161,15 +161,15 @@ def trace_of(columns: Columns, *, absolute: bool = False) -> Read:
         session=_column(columns, "session", columns.session)[order] if columns.session else None,
         tenant=np.array(columns.tenant)[order] if columns.tenant else None,
         prefixes=_prefixes(columns, inputs, order),
-        calls=_calls(columns, usable, order),
+        calls=_calls(columns, usable, order, float(origin)),
         name=path.name,
     )
     reordered = int((np.diff(arrival[kept]) < 0).sum())
     return Read(trace=trace, counts=_tally(columns, len(order), reordered))
 
 
-def _calls(columns: Columns, usable: np.ndarray, order: np.ndarray) -> Calls | None:
-    """Return what waits for what, by place in the trace.
+def _calls(columns: Columns, usable: np.ndarray, order: np.ndarray, origin: float) -> Calls | None:
+    """Return what waits for what, by place in the trace, in times from `origin` on.
 
     Raises:
         WorkloadError: a call without tokens, which others may wait for.
@@ -187,7 +187,7 @@ def _calls(columns: Columns, usable: np.ndarray, order: np.ndarray) -> Calls | N
         after=place[np.array([edge[1] for edge in edges], np.int64)],
         delay=np.array([edge[2] for edge in edges], np.float64),
         dispatched=np.array([edge[3] for edge in edges], np.bool_),
-        earliest=np.frombuffer(columns.earliest)[order],
+        earliest=np.maximum(np.frombuffer(columns.earliest)[order] - origin, 0.0),
         task=_column(columns, "play_id", columns.task)[order],
     )
 
