@@ -1,5 +1,6 @@
 """What choosing by prediction costs: inside one kind of accelerator, in dollars among several."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -35,6 +36,12 @@ def test_dollars_decide_among_accelerators() -> None:
 def test_what_is_unpriced_cannot_be_chosen() -> None:
     both = run("a", "H100-SXM", 1, 14.0, 14.0) + run("b", "B200-SXM", 1, 5.0, 5.0)
     assert not choices_in_dollars(both, RENT.get)
+
+
+@pytest.mark.parametrize(("gpus", "rent"), [(0, 2.0), (1, 0.0), (1, math.nan)])
+def test_no_accelerators_or_no_rent_are_no_price(gpus: int, rent: float) -> None:
+    both = run("a", "H100-SXM", 1, 14.0, 14.0) + run("b", "B200-SXM", gpus, 5.0, 5.0)
+    assert not choices_in_dollars(both, (RENT | {"b200-sxm": rent}).get)
 
 
 def test_inside_one_kind_accelerators_are_the_cost() -> None:

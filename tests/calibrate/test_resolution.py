@@ -100,6 +100,8 @@ def test_runs_known_to_draft(cells: dict[str, str], drafts: bool) -> None:
         # 36 accelerators: four prefill, and four decode workers of eight while clients are few.
         ({"tp": "36", "concurrency_or_rate": "128"}, "TP8 EP", 4),
         ({"tp": "36", "concurrency_or_rate": "1075"}, "TP1 DP32 EP", 1),
+        # No more than a decode worker's own ranks beside some prefill.
+        ({"tp": "10", "concurrency_or_rate": "16"}, "TP8 EP", 1),
         ({"tp": "8", "num_gpus": "8", "concurrency_or_rate": "16"}, "TP8", 1),
     ],
 )

@@ -160,7 +160,7 @@ def _rack(row: Row, model: Model, tensor: int) -> tuple[Parallelism, int] | None
         return None
     if row.cells.get("engine_version", ""):
         return _parallelism(1, 1, tensor, 1), 1
-    ranks = (tensor - 4) // NODE * NODE
+    ranks = max((tensor - 4) // NODE, 1) * NODE
     clients = number(row.cells.get("concurrency_or_rate", "")) or 0.0
     if clients <= CROWD * ranks:
         return _parallelism(NODE, 1, 1, NODE), ranks // NODE

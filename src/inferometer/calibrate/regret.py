@@ -108,7 +108,7 @@ def _option(key: str, metrics: dict[str, Verdict], price: Price) -> _Option | No
         accelerators = float(cells["num_gpus"])
     except (KeyError, ValueError):
         return None
-    if each is None:
+    if each is None or not accelerators > 0 or not each > 0:
         return None
     speed = metrics.get("tokens_per_s")
     if speed is not None and math.isfinite(speed.predicted):
