@@ -41,6 +41,11 @@ class Parallelism:
         """Accelerators of one replica."""
         return self.tensor * self.pipeline * self.data
 
+    @property
+    def lanes(self) -> int:
+        """Batches that one replica runs: data-parallel ranks times pipeline micro-batches."""
+        return self.data * self.pipeline
+
     def __str__(self) -> str:
         parts = [f"TP{self.tensor}"]
         parts += [f"PP{self.pipeline}"] if self.pipeline > 1 else []
@@ -76,22 +81,28 @@ class Speculation:
 
     Attributes:
         draft_tokens: Tokens proposed per step.
-        acceptance: Probability that a proposed token is accepted, given its predecessors were.
+        acceptance: Probability that a proposed token is accepted, given its predecessors were;
+            None where `by_position` says it.
         draft_cost: Time to propose one token over a decode step of the target: 0 for n-gram
             look-up, about the ratio of weights for a draft model or head.
         by_position: Share of drafts whose token at each position was accepted, in place of
-            `acceptance`: what vLLM reports as `per_position_acceptance_rates`.
+            `acceptance`, one each: what vLLM reports as `per_position_acceptance_rates`.
     """
 
     draft_tokens: int
-    acceptance: Fraction = 0.0
+    acceptance: Fraction | None = None
     draft_cost: Fraction = 0.0
     by_position: tuple[Fraction, ...] = ()
 
     def __post_init__(self) -> None:
         if self.draft_tokens < 1:
             raise ScenarioError(f"speculation.draft_tokens is {self.draft_tokens}; at least 1")
-        if not 0 <= self.acceptance <= 1:
+        if (self.acceptance is None) == (not self.by_position):
+            raise ScenarioError(
+                "speculation: give acceptance or by_position, one of them: how many of the draft "
+                "tokens are accepted"
+            )
+        if not 0 <= (self.acceptance or 0.0) <= 1:
             raise ScenarioError(f"speculation.acceptance is {self.acceptance}; 0 to 1 is wanted")
         if not 0 <= self.draft_cost <= 1:
             raise ScenarioError(f"speculation.draft_cost is {self.draft_cost}; 0 to 1 is wanted")
@@ -100,10 +111,10 @@ class Speculation:
 
     def _check_positions(self) -> None:
         rates = self.by_position
-        if len(rates) != self.draft_tokens or self.acceptance:
+        if len(rates) != self.draft_tokens:
             raise ScenarioError(
                 f"speculation.by_position: {len(rates)} rates for {self.draft_tokens} draft "
-                "tokens; give one each, and no acceptance"
+                "tokens; give one each"
             )
         falling = all(a >= b for a, b in pairwise(rates))
         if not (falling and rates[-1] >= 0 and rates[0] <= 1):
@@ -118,7 +129,7 @@ class Speculation:
 
         Leviathan et al. 2023, Eq. 1, less the token that verification adds.
         """
-        if self.by_position:
+        if self.acceptance is None:
             return sum(self.by_position)
         return sum(self.acceptance**place for place in range(1, self.draft_tokens + 1))
 

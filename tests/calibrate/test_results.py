@@ -255,6 +255,14 @@ def test_trap_9_a_chunk_may_hold_several_tokens(tmp_path: Path) -> None:
     assert (found.draft_tokens, found.acceptance) == (3, pytest.approx(0.5))
 
 
+@pytest.mark.parametrize("said", [None, "many"])
+def test_trap_9_drafts_of_unknown_acceptance_are_refused(tmp_path: Path, said: str | None) -> None:
+    drafts = {"spec_decode_num_drafts": 1000, "spec_decode_draft_tokens": 3000,
+              "spec_decode_accepted_tokens": said}  # fmt: skip
+    with pytest.raises(ScenarioError, match=r"json: spec_decode_accepted_tokens is missing"):
+        read(write(tmp_path, vllm(**drafts)))
+
+
 @pytest.mark.parametrize(("accepted", "each", "wanted"), [(0.0, 4, 0.0), (4.0, 4, 1.0), (9, 4, 1)])
 def test_trap_9_acceptance_stays_a_chance(accepted: float, each: int, wanted: float) -> None:
     assert chance(accepted, each) == pytest.approx(wanted, abs=1e-12)

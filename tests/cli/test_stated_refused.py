@@ -98,3 +98,5 @@ def test_speculation_is_stated_by_options_and_checked(
     assert tpot(*drafted) < tpot(*drafted, "--draft-cost", "0.1") < tpot()
     assert run((*stated, "--draft-tokens", "4", "--acceptance", "1.7")) == 2
     assert "speculation.acceptance is 1.7" in capsys.readouterr().err
+    assert run((*stated, "--draft-tokens", "4")) == 2
+    assert "speculation: give acceptance or by_position" in capsys.readouterr().err

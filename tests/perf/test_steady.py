@@ -38,7 +38,7 @@ def test_acceptance_by_position_adds_up() -> None:
 
 @pytest.mark.parametrize(
     "wrong", [{"by_position": (0.5,)}, {"by_position": (0.5, 0.6)}, {"by_position": (1.2, 0.1)},
-              {"by_position": (0.5, 0.4), "acceptance": 0.3}],
+              {"by_position": (0.5, 0.4), "acceptance": 0.3}, {}],
 )  # fmt: skip
 def test_positions_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     stated: dict[str, Any] = {"draft_tokens": 2, **wrong}

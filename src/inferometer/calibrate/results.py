@@ -97,7 +97,7 @@ def _vllm(content: Raw, path: Path) -> list[Cells]:
         for theirs, statistic in (("median", "p50"), ("mean", "mean"), ("p99", "p99")):
             cells[f"{ours}_ms_{statistic}"] = _text(content.get(f"{theirs}_{name}_ms"))
     return [{
-        **cells, **_drafts(content, cells),
+        **cells, **_drafts(content, cells, path),
         "model": _text(content.get("model_id")), "engine": _engine(content),
         "num_requests": _text(done),
         "isl": _text(content.get("total_input_tokens", 0) / done),
@@ -108,19 +108,33 @@ def _vllm(content: Raw, path: Path) -> list[Cells]:
     }]  # fmt: skip
 
 
-def _drafts(content: Raw, cells: Cells) -> Cells:
+def _drafts(content: Raw, cells: Cells, path: Path) -> Cells:
     """Return what speculative decoding did; a chunk then holds several tokens, so gaps go.
 
     Drafted tokens per step, and the chance of each given those before it, such that as many are
     accepted as the file says: accepted / steps = a + a^2 + ... + a^k.
+
+    Raises:
+        ScenarioError: drafts of which the file does not say how many were accepted.
     """
-    steps, drafted = content.get("spec_decode_num_drafts"), content.get("spec_decode_draft_tokens")
+    steps, drafted, accepted = (
+        number(_text(content.get(f"spec_decode_{name}")))
+        for name in ("num_drafts", "draft_tokens", "accepted_tokens")
+    )
     if not steps or not drafted:
         return {}
+    if accepted is None:
+        raise ScenarioError(
+            f"{path}: spec_decode_accepted_tokens is missing or no number beside "
+            f"{drafted:g} drafted tokens; state how many were accepted"
+        )
     each = max(1, round(drafted / steps))
-    accepted = content.get("spec_decode_accepted_tokens", 0) / steps
     gaps = {name: "" for name in cells if name.startswith("itl_")}
-    return {**gaps, "draft_tokens": str(each), "acceptance": f"{chance(accepted, each):.6g}"}
+    return {
+        **gaps,
+        "draft_tokens": str(each),
+        "acceptance": f"{chance(accepted / steps, each):.6g}",
+    }
 
 
 def _engine(content: Raw) -> str:

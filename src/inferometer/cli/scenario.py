@@ -89,7 +89,8 @@ class DeploymentSpec:
         max_num_seqs: Limit on running sequences; 0 takes the engine's default.
         max_batched_tokens: Step budget; 0 takes the engine's default.
         draft_tokens: Tokens proposed per step by speculative decoding; 0 for none.
-        acceptance: Probability that a proposed token is accepted, given those before it.
+        acceptance: Probability that a proposed token is accepted, given those before it; none where
+            nothing is drafted or `acceptance_by_position` says it.
         draft_cost: Time to propose one over a decode step: 0 for n-gram look-up.
         acceptance_by_position: Share of drafts whose token at each position was accepted, in place
             of `acceptance`.
@@ -107,7 +108,7 @@ class DeploymentSpec:
     max_num_seqs: int = 0
     max_batched_tokens: int = 0
     draft_tokens: int = 0
-    acceptance: Fraction = 0.0
+    acceptance: Fraction | None = None
     draft_cost: Fraction = 0.0
     acceptance_by_position: tuple[float, ...] = ()
 

@@ -171,7 +171,7 @@ def speculation(case: Case, box: Toolbox) -> list[Case] | str:
     if case.deployment.speculation is not None:
         return [_set(case, speculation=None)]
     draft = box.draft
-    said = f"{draft.draft_tokens} drafted, {draft.acceptance:.0%} accepted, assumed"
+    said = f"{draft.draft_tokens} drafted, {draft.accepted:.2g} accepted per step, assumed"
     changed = replace(_set(case, speculation=draft), chosen=(*case.chosen, said))
     return [_noted(changed, LOSSLESS)]
 
