@@ -61,7 +61,8 @@ def main() -> None:
     found = dict(zip(possible, answers, strict=True))
     for key in questions.keys() - found.keys():
         found[key] = {"reason": "no description of the model, or no tables of the format"}
-    result = {"release": RELEASE, "eligible": len(rows), "answers": dict(sorted(found.items()))}
+    result = {"release": RELEASE, "eligible": len(rows), "per_cell": asked.per_cell,
+              "answers": dict(sorted(found.items()))}  # fmt: skip
     asked.output.parent.mkdir(parents=True, exist_ok=True)
     asked.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     done = sum("tpot_ms" in answer for answer in found.values())
@@ -87,7 +88,7 @@ def worker(python: Path, arguments: Sequence[str], text: str) -> str:
     script = Path(__file__).with_name("aiconfigurator_worker.py")
     command = [str(python), "-P", str(script), *arguments]  # -P: our folder has a file of its name
     done = subprocess.run(command, input=text, stdout=subprocess.PIPE,  # noqa: S603 - our own script
-                          stderr=subprocess.DEVNULL, text=True, check=True)  # fmt: skip
+                          text=True, check=True)  # fmt: skip
     return done.stdout.strip().splitlines()[-1]
 
 
@@ -103,7 +104,7 @@ def names(bundled: Sequence[str]) -> dict[str, list[str]]:
 
 
 def eligible(row: Observation) -> bool:
-    """Return whether the tool may have an answer: an aggregated closed loop with both latencies."""
+    """Return whether the tool may have an answer: an aggregated closed loop with TPOT."""
     deployment = row.subject.deployment
     engine = deployment.settings.engine
     return (

@@ -73,7 +73,9 @@ def section(found: Sequence[Judged], result: Mapping[str, Any]) -> str:
     asked, done = len(result["answers"]), len({one.key for one in found})
     kinds = [name for name in TITLES if any(one.split == name for one in found)]
     lines = [f"\n{START}\n## Beside {result['release'].replace('==', ' ')}\n"]
-    lines.append(TEXT.format(eligible=result["eligible"], asked=asked, done=done))
+    unseen = FAMILY if "family" in kinds else "."
+    lines.append(TEXT.format(eligible=result["eligible"], asked=asked, done=done,
+                             each=result["per_cell"], unseen=unseen))  # fmt: skip
     titles = " | ".join(TITLES[name] for name in kinds)
     lines += [f"| metric | accelerator | rows | {titles} |", "|---" * (3 + len(kinds)) + "|"]
     for metric in METRICS:
@@ -107,16 +109,18 @@ def reasons(result: Mapping[str, Any]) -> str:
     return f"Without an answer: {'; '.join(parts)}." if parts else "Every row was answered."
 
 
+FAMILY = "; *new family* has not seen the family of the row."
+
 TEXT = """
 Written by `python bench/aiconfigurator.py DATA` (which installs the tool in an environment of its
 own) and `python docs/rivals.py DATA`. Of the measured rows, {eligible:,} are aggregated closed
-loops on accelerators and engines that it has tables of; {asked} were drawn, at most so many of
+loops on accelerators and engines that it has tables of; {asked} were drawn, at most {each} of
 every cell of source, family and accelerator, by the hash of their keys; it answered {done}. Errors
 as above: median / 90th percentile of |ln(predicted / measured)| inside each cell, then the mean
 over cells; in brackets the bias.
 
-Read it with care. The rows come from sources that NVIDIA collected, and *fitted* has seen them;
-*new family* has not seen the family of the row. The tool has dropped the tables of the releases
+Read it with care. The rows come from sources that NVIDIA collected, and *fitted* has seen
+them{unseen} The tool has dropped the tables of the releases
 that most rows were measured with, so it was asked for its current ones, and its estimate is of a
 steady batch, without the prompts that a closed loop interleaves unevenly. That is what a user of
 today gets, not the best that its method can do.

@@ -12,7 +12,8 @@ from inferometer.calibrate.verdict import judge
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.errors import ScenarioError
 
-# Published row 542ba97a6995 of the energy table: Qwen3-14B on one B200, eight sequences.
+# Published row 542ba97a6995 of the energy table: Qwen3-14B on one B200, eight sequences; keys as
+# in NAMES, not from a file of theirs.
 RUN = {
     "model_id": "Qwen/Qwen3-14B", "gpu_model": "B200", "num_gpus": 1, "tensor_parallel": 1,
     "expert_parallel": 1, "data_parallel": 1, "weight_precision": "bfloat16", "max_num_seqs": 8,

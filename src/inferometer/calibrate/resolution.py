@@ -27,7 +27,8 @@ _RELEASES: Mapping[str, tuple[tuple[str, str, tuple[int, int]], ...]] = {
 0.6 took its HTTP server out of the engine's process in September 2024, TensorRT-LLM 0.11 rebuilt
 its scheduler in July 2024, llama.cpp's batched server and its kernels for CUDA and ROCm matured in
 2024. That a release begins in December 2025 is read off the rows: gpt-oss-120b on one B200 takes
-15 ms per token for 64 clients in November 2025 (ML.ENERGY) and 10 ms in February 2026."""
+15 ms per token for 64 clients in November 2025 (ML.ENERGY) and 10 ms in February 2026. The versions
+put to that month are assumed."""
 
 _FORMATS: Mapping[str, str] = {
     **dict.fromkeys(("bfloat16", "bf16", "fp16", "float16", "half", "auto"), "bf16"),
