@@ -15,10 +15,10 @@ def case(inputs: float = 512.0, outputs: float = 128.0) -> tuple[Machine, Demand
     return built, fixed_lengths(np.array([inputs]), np.array([outputs]), built.shard.reaches)
 
 
-def run(rate: float, requests: float, alike: float = 1.0, limit: float = 64.0) -> OpenRun:
+def run(rate: float, requests: float, lockstep: float = 1.0, limit: float = 64.0) -> OpenRun:
     built, asked = case()
     return open_run(
-        np.array([rate]), np.array([requests]), np.array([limit]), built, asked, alike=alike
+        np.array([rate]), np.array([requests]), np.array([limit]), built, asked, lockstep=lockstep
     )
 
 
@@ -63,14 +63,14 @@ def test_where_all_have_places_only_the_prefill_holds_requests_up() -> None:
 
 
 def test_a_run_of_varied_lengths_has_a_tail_and_fewer_run_beside_one_another() -> None:
-    alike, varied = run(1e4, 64, alike=1.0), run(1e4, 64, alike=0.0)
+    alike, varied = run(1e4, 64, lockstep=1.0), run(1e4, 64, lockstep=0.0)
     assert varied.tpot < alike.tpot
     assert varied.rate < alike.rate
 
 
-@pytest.mark.parametrize("alike", [0.0, 1.0])
-def test_more_arrivals_wait_longer_and_are_served_no_slower(alike: float) -> None:
-    runs = [run(share * capacity(), 500, alike) for share in (0.2, 0.6, 1.5, 5.0)]
+@pytest.mark.parametrize("lockstep", [0.0, 1.0])
+def test_more_arrivals_wait_longer_and_are_served_no_slower(lockstep: float) -> None:
+    runs = [run(share * capacity(), 500, lockstep) for share in (0.2, 0.6, 1.5, 5.0)]
     waits = [one.ttft[0, 0] for one in runs]
     rates = [one.rate[0] for one in runs]
     assert waits == sorted(waits)

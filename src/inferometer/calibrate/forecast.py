@@ -18,6 +18,7 @@ from inferometer.perf.static_batch import static_batch
 from inferometer.perf.steady import (
     Steady,
     decode_step,
+    decode_steps,
     prefill_time,
     steady,
     step_yield,
@@ -215,7 +216,7 @@ def _open(group: Group) -> Columns:
     requests = np.where(loads["requests"] > 0, loads["requests"], np.inf) / pool.lanes
     run = open_run(
         loads["rate"] / pool.lanes, requests, pool.limit, pool.machine, pool.demand,
-        alike=loads["lockstep"],
+        lockstep=loads["lockstep"],
     )  # fmt: skip
     mean, median, *_, tail = run.ttft.T
     return {
@@ -241,7 +242,7 @@ def _pools(group: Group) -> Columns:
     places = front.lanes * workers
     capacity = places / chunk
     offered = np.where(loads["rate"] > 0, loads["rate"], np.inf)
-    steps = np.maximum(loads["outputs"] - 1, 1.0) / step_yield(back.machine).tokens
+    steps = decode_steps(loads["outputs"], back.machine)
     clients = np.where(np.isfinite(offered), back.limit * back.lanes, loads["clients"])
     running = np.clip(clients / back.lanes, 1.0, back.limit)
     limit, first = running, transfer
@@ -279,7 +280,7 @@ def _balance(group: Group, chunk: Floats) -> Floats:
         return np.ones_like(chunk)
     running = np.clip(loads["clients"] / back.lanes, 1.0, back.limit)
     tpot = _decode_step(running, back).total
-    steps = np.maximum(loads["outputs"] - 1, 1.0) / step_yield(back.machine).tokens
+    steps = decode_steps(loads["outputs"], back.machine)
     rate = running * back.lanes / (steps * tpot)
     return np.clip(np.round(rate * chunk / front.lanes), 1.0, MOST_WORKERS)
 

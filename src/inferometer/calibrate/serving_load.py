@@ -118,12 +118,11 @@ def _benchmark(row: Row) -> tuple[float, float, float]:
         InferometerError: the row states no lengths and no benchmark of known ones.
     """
     name = row.model.lower()
-    profile = next((p for start, p in MLPERF_LENGTHS.items() if name.startswith(start)), "")
-    if not profile:
+    start = next((start for start in MLPERF_LENGTHS if name.startswith(start)), "")
+    if not start:
         raise InferometerError(f"{row.key}: no isl and osl, and {row.model!r} is no benchmark "
                                "of known lengths")  # fmt: skip
-    lengths = tables.length_profile(profile)
-    start = next(start for start in MLPERF_LENGTHS if name.startswith(start))
+    lengths = tables.length_profile(MLPERF_LENGTHS[start])
     words = row.cells.get("workload", "").lower()
     scenario = "interactive" if "interactive" in words else "server"
     limit = MLPERF_TPOT.get((start, scenario), DEFAULT_TPOT)

@@ -17,6 +17,7 @@ from inferometer.perf.roofline import Machine
 from inferometer.perf.steady import (
     Steady,
     decode_step,
+    decode_steps,
     prefill_time,
     prompts_per_step,
     steady,
@@ -80,7 +81,7 @@ def closed_loop(
         lockstep: 1 where all requests have one length, 0 where lengths vary.
     """
     inside = np.minimum(clients, limit)
-    steps = np.maximum(demand.output[0] - 1, 1.0) / step_yield(machine).tokens
+    steps = decode_steps(demand.output[0], machine)
     running, state = inside, steady(inside, machine, demand)
     for _ in range(ROUNDS):
         decode = steps * state.step

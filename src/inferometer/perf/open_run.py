@@ -17,6 +17,7 @@ from inferometer.perf.roofline import Machine
 from inferometer.perf.steady import (
     Steady,
     decode_step,
+    decode_steps,
     prefill_time,
     running_sequences,
     steady,
@@ -77,7 +78,7 @@ def open_run(
     machine: Machine,
     demand: Demand,
     *,
-    alike: Floats | float = 0.0,
+    lockstep: Floats | float = 0.0,
 ) -> OpenRun:
     """Return a run of `requests` requests per lane that arrive at `offered` per second (Poisson).
 
@@ -87,21 +88,21 @@ def open_run(
         limit: Most running sequences of a lane.
         machine: The configurations.
         demand: What requests ask.
-        alike: 1 where all requests have one length, 0 where lengths vary.
+        lockstep: 1 where all requests have one length, 0 where lengths vary.
     """
     inside = np.minimum(limit, np.maximum(requests, 1.0))
     most = closed_loop(inside, inside, machine, demand).rate
     served = np.minimum(offered, most)
     finite = np.isfinite(requests)
     count = np.where(finite, np.maximum(requests, 1.0), 1.0)
-    steps = np.maximum(demand.output[0] - 1, 1.0) / step_yield(machine).tokens
+    steps = decode_steps(demand.output[0], machine)
     running = np.clip(running_sequences(served, inside, machine, demand), LEAST, inside)
     state = steady(running, machine, demand)
     run = _Run(offered, count, finite, inside, offered, most)
     for _ in range(ROUNDS):
         run = run._replace(admitted=np.minimum(offered, prefill_rate(running, machine, demand)))
         decode = steps * state.step
-        beside = _beside(count, _started(count, run), decode, alike)
+        beside = _beside(count, _started(count, run), decode, lockstep)
         held = np.where(finite, beside, served * decode)
         running = np.clip((running + held) / 2, LEAST, inside)
         state = steady(running, machine, demand)
@@ -109,7 +110,7 @@ def open_run(
     base = service + state.step / 2 + machine.rates.request_overhead
     ttft = base[:, None] + np.maximum(_queue(served * service, service), _backlog(run))
     decode = steps * state.step
-    tail = alike * decode + (1 - alike) * _tail(run, decode, steps, machine, demand)
+    tail = lockstep * decode + (1 - lockstep) * _tail(run, decode, steps, machine, demand)
     last = np.maximum(count / offered, _started(count, run)) + base + tail
     return OpenRun(
         ttft=ttft,
@@ -136,7 +137,7 @@ def _backlog(run: _Run) -> Floats:
     return np.stack([waits.mean(axis=0), *np.quantile(waits, LEVELS, axis=0)], axis=1)
 
 
-def _beside(count: Floats, span: Floats, decode: Floats, alike: Floats | float) -> Floats:
+def _beside(count: Floats, span: Floats, decode: Floats, lockstep: Floats | float) -> Floats:
     """Return how many of `count` requests run beside one of them, on average over tokens.
 
     They start evenly over `span`. Where all stay `decode` their number rises, stays and falls in
@@ -146,7 +147,7 @@ def _beside(count: Floats, span: Floats, decode: Floats, alike: Floats | float) 
     equal = count * decode / long * (1 - short / (3 * long))
     turns = np.maximum(span / decode, NEAR)
     mixed = count * (turns + np.expm1(-turns)) / turns**2
-    return alike * equal + (1 - alike) * mixed
+    return lockstep * equal + (1 - lockstep) * mixed
 
 
 def _tail(run: _Run, decode: Floats, steps: Floats, machine: Machine, demand: Demand) -> Floats:

@@ -174,27 +174,17 @@ REFINED_BY: Mapping[str, tuple[str, ...]] = {
     "expert_overhead": ("make", "architecture", "engine", "release", "format", "kernel"),
     "eager_overhead": ("engine", "release", "model"),
     "sequence_overhead": ("engine", "release", "model"),
-    "stream_overhead": (
-        "engine",
-        "release",
-    ),
-    "prefill_overhead": (
-        "engine",
-        "release",
+    **dict.fromkeys(
+        (
+            "stream_overhead",
+            "prefill_overhead",
+            "imbalance",
+            "request_overhead",
+            "handover_latency",
+        ),
+        ("engine", "release"),
     ),
     "routing_spread": (),
-    "imbalance": (
-        "engine",
-        "release",
-    ),
-    "request_overhead": (
-        "engine",
-        "release",
-    ),
-    "handover_latency": (
-        "engine",
-        "release",
-    ),
     **dict.fromkeys(
         ("power_busy", "power_compute", "power_memory"), ("architecture", "accelerator")
     ),

@@ -53,6 +53,11 @@ def step_yield(machine: Machine) -> Yield:
     return Yield(tokens=1.0 + speculation.accepted, queries=speculation.draft_tokens + 1.0)
 
 
+def decode_steps(outputs: Floats, machine: Machine) -> Floats:
+    """Return the steps that yield all `outputs` tokens but the first, at least one token's."""
+    return np.maximum(outputs - 1, 1.0) / step_yield(machine).tokens
+
+
 def steady(sequences: Floats, machine: Machine, demand: Demand) -> Steady:
     """Return the steady state of one lane with `sequences` running sequences.
 

@@ -44,9 +44,8 @@ class Pool:
 
     @property
     def lanes_each(self) -> int:
-        """Lanes of a replica: data-parallel ranks times pipeline micro-batches."""
-        layout = self.deployment.parallelism
-        return layout.data * layout.pipeline
+        """Lanes of a replica."""
+        return self.deployment.parallelism.lanes
 
 
 def pool_of(deployment: Deployment, efficiencies: Efficiencies, play: Play) -> Pool:

@@ -53,8 +53,7 @@ def prefill_lanes(serving: Serving, deployment: Deployment) -> int:
             f"prefill_replicas is {serving.prefill_replicas} of {deployment.replicas} replicas; "
             "leave at least one to decode"
         )
-    layout = deployment.parallelism
-    return serving.prefill_replicas * layout.data * layout.pipeline
+    return serving.prefill_replicas * deployment.parallelism.lanes
 
 
 def priorities(serving: Serving, trace: Trace) -> Ints:

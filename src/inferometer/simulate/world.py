@@ -98,12 +98,6 @@ def limits_of(
     )
 
 
-def lanes_of(deployment: Deployment) -> int:
-    """Return the lanes of all replicas: data-parallel ranks times pipeline micro-batches."""
-    layout = deployment.parallelism
-    return deployment.replicas * layout.data * layout.pipeline
-
-
 def columns_of(
     trace: Trace, play: Play, edges: Edges, random: np.random.Generator, start: float
 ) -> dict[str, Any]:
