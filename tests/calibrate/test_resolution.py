@@ -148,3 +148,11 @@ def test_pools_are_read_from_their_configuration() -> None:
     assert found is not None
     assert (str(found[0]), found[1]) == ("TP8 EP", 9)
     assert pool(one, model("deepseek-v3"), "prefill_cfg") is None
+
+
+def test_pools_whose_experts_are_counted_as_cut_twice_have_the_ranks_of_one_cut() -> None:
+    ranks = '"tp_size": "8", "attention_dp_size": "8", "moe_ep_size": "8", "moe_tp_size": "8"'
+    one = row(decode_cfg=f'{{"num_workers": "2", {ranks}}}', precision="fp8", gpu="H200-SXM")
+    found = pool(one, model("deepseek-v3"), "decode_cfg")
+    assert found is not None
+    assert (str(found[0]), found[1]) == ("TP8 EP", 2)

@@ -25,7 +25,8 @@ def layout(row: Row, model: Model) -> tuple[Parallelism, int]:
     """
     tensor, pipeline, expert, data = (_count(row, name) for name in ("tp", "pp", "ep", "dp"))
     total = _count(row, "num_gpus") or tensor * max(data, 1)
-    total, tensor, data = _undone(row, total, tensor, expert, data)
+    cut = number(noted(row).get("moe_tp", ""))
+    total, tensor, data = _undone(cut, total, tensor, expert, data)
     pipeline, data = max(pipeline, 1), max(data, 1)
     if (rack := _rack(row, model, tensor)) is not None:
         return rack
@@ -56,13 +57,14 @@ def _holds(row: Row, model: Model, ranks: int) -> bool:
     return _size(model, precision(row, model)) < ranks * accelerator(row).memory * 0.95
 
 
-def _undone(row: Row, total: int, tensor: int, expert: int, data: int) -> tuple[int, int, int]:
+def _undone(
+    cut: float | None, total: int, tensor: int, expert: int, data: int
+) -> tuple[int, int, int]:
     """Return counts with the product of expert cuts undone: moe_tp = ep = n means n ranks, not n^2.
 
     InferenceX's sources give both cuts as the ranks of the layout; their product is then the square
     of the accelerators that exist (64 for a node of eight).
     """
-    cut = number(noted(row).get("moe_tp", ""))
     if cut and cut == expert and expert > 1 and total == expert * expert:
         return expert, (expert if tensor > 1 else 1), (1 if tensor > 1 else expert)
     return total, tensor, data
@@ -125,11 +127,7 @@ def pool(row: Row, model: Model, which: str) -> tuple[Parallelism, int] | None:
         return rack
     if tensor > 1 and not _divides(model, tensor):
         tensor, data = 1, tensor * data
-    if (
-        tensor * data == expert * counts.get("moe_tp_size", 1)
-        and counts.get("moe_tp_size") == expert
-    ):
-        tensor = expert if tensor > 1 else 1
+    _, tensor, data = _undone(counts.get("moe_tp_size"), tensor * data, tensor, expert, data)
     pipeline = max(counts.get("pp_size", 1), 1)
     if not _holds(row, model, tensor * pipeline * data):
         ranks = _smallest(row, model, LARGEST)[0].tensor
