@@ -3,7 +3,6 @@
 import datetime as dt
 from contextlib import closing
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from inferometer.cli.options import Format
@@ -12,14 +11,14 @@ from inferometer.errors import LedgerError
 from inferometer.meter.costs import PERIODS, Cost
 from inferometer.meter.costs import costs as costs_of
 from inferometer.meter.rollup import NS
-from inferometer.meter.store.sqlite import connect
+from inferometer.meter.store.opening import open_database
 
 FOREVER = 7_258_118_400 * NS
 """2200-01-01 in Unix nanoseconds: the last day that 64 bits can tell safely."""
 
 
 def costs(
-    ledger: Path,
+    ledger: str,
     /,
     *,
     by: str = "tenant,model",
@@ -33,7 +32,7 @@ def costs(
     add up to the bill. Attempts without a price are counted as unpriced, never as free.
 
     Args:
-        ledger: The ledger, a SQLite file.
+        ledger: The ledger, a SQLite file or a postgresql:// address.
         by: Groups, joined by commas: tenant, feature, model, served, provider, upstream, key,
             session, run, hour, day.
         since: First day or instant (UTC), as 2026-11-01 or 2026-11-01T06:00.
@@ -44,7 +43,7 @@ def costs(
     first, last = instant(since, "since", 0), instant(until, "until", FOREVER)
     if last <= first:
         raise LedgerError(f"until {until} is not after since {since}")
-    with closing(connect(ledger, read_only=True)) as database:
+    with closing(open_database(ledger)) as database:
         lines = costs_of(database, names, first, last)
     rows = [_named(names, line) for line in lines]
     total = sum(line.nano for line in lines)

@@ -29,7 +29,7 @@ from inferometer.meter.prices import PriceTable
 from inferometer.meter.readings import append, load, reading
 from inferometer.meter.scrape import counted
 from inferometer.meter.scrape import lines as scraped
-from inferometer.meter.store.sqlite import SqliteLedger, connect
+from inferometer.meter.store.opening import open_database, open_ledger
 from inferometer.meter.work_table import work_table
 from inferometer.perf.power import idle_power
 
@@ -40,7 +40,7 @@ for _command in (archive, ask, metrics, spans):
 
 @app.command(name="attribute")
 def attribute_(
-    ledger: Path,
+    ledger: str,
     file: Path | None = None,
     /,
     *,
@@ -61,7 +61,7 @@ def attribute_(
     idle and full draw of the catalogue's accelerator and host.
 
     Args:
-        ledger: The ledger, a SQLite file.
+        ledger: The ledger, a SQLite file or a postgresql:// address.
         file: Scenario that states the deployment, a TOML file; options lie on top of it.
         upstream: The replica's name in the gateway's configuration.
         usd_per_hour: What the replica costs while it is up, used or not.
@@ -86,11 +86,10 @@ def attribute_(
     first, last = instant(since, "since", 0), instant(until, "until", 0)
     if last <= first:
         raise LedgerError(f"until {until} is not after since {since}")
-    if not ledger.is_file():
-        raise LedgerError(f"{ledger}: no such ledger")
     read = load(readings) if readings else ()
-    SqliteLedger(ledger).close()  # brings an older file up to date
-    with closing(connect(ledger)) as database:
+    open_database(ledger).close()  # refuses what is not there, which the next line would make
+    open_ledger(ledger).close()  # brings an older one up to date
+    with closing(open_database(ledger, read_only=False)) as database:
         total = attribute(database, replica, first, last, read)
     answer = {"upstream": upstream, "hours": (last - first) / 3.6e12, "usd": usd(total)}
     if format == "json":
@@ -109,7 +108,7 @@ def _rate(usd_per_hour: float) -> float:
 
 @app.command
 def focus(
-    ledger: Path,
+    ledger: str,
     out: Path,
     /,
     *,
@@ -124,7 +123,7 @@ def focus(
     Attempts without a price are left out, and counted on stderr.
 
     Args:
-        ledger: The ledger, a SQLite file.
+        ledger: The ledger, a SQLite file or a postgresql:// address.
         out: File to write, .csv or .parquet.
         version: Version of the specification, 1.2 or 1.4.
         since: First day or instant (UTC).
@@ -133,7 +132,7 @@ def focus(
         issuer: Who issues the bill for replicas of our own.
     """
     first, last = instant(since, "since", 0), instant(until, "until", FOREVER)
-    with closing(connect(ledger, read_only=True)) as database:
+    with closing(open_database(ledger)) as database:
         lines = rows(database, first, last, Account(id=account, issuer=issuer), version)
         count = write(lines, out, version)
         missing = unpriced(database, first, last)
@@ -142,7 +141,7 @@ def focus(
 
 @app.command(name="import")
 def import_(
-    ledger: Path,
+    ledger: str,
     files: tuple[Path, ...],
     /,
     *,
@@ -157,7 +156,7 @@ def import_(
     price list, and stay unpriced where it knows none.
 
     Args:
-        ledger: The ledger, a SQLite file; made if it is not there.
+        ledger: The ledger, a SQLite file or a postgresql:// address; made if it is not there.
         files: Logs.
         log: litellm, langfuse or otel; auto tells it by the fields.
         prices: TOML file of own price rows, before the list.
@@ -166,7 +165,7 @@ def import_(
     table = PriceTable(*([overrides(prices)] if prices else []), listed)
     if not files:
         raise LedgerError("name at least one log file")
-    with closing(SqliteLedger(ledger)) as store:
+    with closing(open_ledger(ledger)) as store:
         found = [import_file(file, store, log=log, table=table) for file in files]
         store.remember(table.rows())
     rows = [{"file": file.name, **plain(one)} for file, one in zip(files, found, strict=True)]

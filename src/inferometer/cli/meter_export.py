@@ -14,18 +14,18 @@ from inferometer.cli.result import plain, show_json, show_rows
 from inferometer.meter import archive as archives
 from inferometer.meter import cost_metrics
 from inferometer.meter.spans import metrics_document, post, rows, trace_documents
-from inferometer.meter.store.sqlite import connect
+from inferometer.meter.store.opening import open_database
 
 
-def archive(ledger: Path, folder: Path, /, *, format: Format = "table") -> None:  # noqa: A002
+def archive(ledger: str, folder: Path, /, *, format: Format = "table") -> None:  # noqa: A002
     """Write closed months as Parquet, a file a month; months that have not changed are left.
 
     Args:
-        ledger: The ledger, a SQLite file.
+        ledger: The ledger, a SQLite file or a postgresql:// address.
         folder: Where the files go, as month=2026-10/attempts.parquet.
         format: A table for people, or JSON.
     """
-    with closing(connect(ledger, read_only=True)) as database:
+    with closing(open_database(ledger)) as database:
         found = archives.archive(database, folder, dt.datetime.now(dt.UTC))
     lines = [plain(one) | {"file": str(one.file)} for one in found]
     if format == "json":
@@ -52,30 +52,30 @@ def ask(folder: Path, question: str, /, *, format: Format = "table") -> None:  #
         show_rows("Answer", lines)
 
 
-def metrics(ledger: Path, /) -> None:
+def metrics(ledger: str, /) -> None:
     """Print the ledger's money as Prometheus text: cost an hour and per million tokens by model.
 
     For a textfile collector: write it to a file beside its name, then move it there.
 
     Args:
-        ledger: The ledger, a SQLite file.
+        ledger: The ledger, a SQLite file or a postgresql:// address.
     """
-    with closing(connect(ledger, read_only=True)) as database:
+    with closing(open_database(ledger)) as database:
         sys.stdout.write(cost_metrics.text(database, int(time.time())))
 
 
-def spans(ledger: Path, /, *, since: str = "", until: str = "", endpoint: str = "") -> None:
+def spans(ledger: str, /, *, since: str = "", until: str = "", endpoint: str = "") -> None:
     """Write attempts as OpenTelemetry GenAI spans and metrics: OTLP/JSON lines, or to a collector.
 
     Args:
-        ledger: The ledger, a SQLite file.
+        ledger: The ledger, a SQLite file or a postgresql:// address.
         since: First day or instant (UTC).
         until: End, exclusive.
         endpoint: OTLP/HTTP collector, as http://127.0.0.1:4318; without one, lines on stdout.
     """
     first, last = instant(since, "since", 0), instant(until, "until", FOREVER)
     count = 0
-    with closing(connect(ledger, read_only=True)) as database:
+    with closing(open_database(ledger)) as database:
         for document in trace_documents(rows(database, first, last)):
             count += 1
             _out(endpoint, "/v1/traces", document)

@@ -7,11 +7,11 @@ from inferometer.cli.costs import usd
 from inferometer.cli.options import Format
 from inferometer.cli.result import plain, show_json, show_rows
 from inferometer.meter.reconcile import reconcile as reconciled
-from inferometer.meter.store.sqlite import connect
+from inferometer.meter.store.opening import open_database
 
 
 def reconcile(
-    ledger: Path,
+    ledger: str,
     /,
     *,
     bill: Path,
@@ -22,11 +22,11 @@ def reconcile(
     The bill is a CSV file: FOCUS of any version, or one with a day, a provider and dollars.
 
     Args:
-        ledger: The ledger, a SQLite file.
+        ledger: The ledger, a SQLite file or a postgresql:// address.
         bill: The bill.
         format: A table for people, or JSON.
     """
-    with closing(connect(ledger, read_only=True)) as database:
+    with closing(open_database(ledger)) as database:
         found = reconciled(database, bill)
     billed = sum(one.bill_nano for one in found)
     metered = sum(one.ledger_nano for one in found)

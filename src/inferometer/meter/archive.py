@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, get_type_hints
 
 from inferometer.errors import LedgerError
 from inferometer.meter.record import CLASSES, Attempt
-from inferometer.meter.store.sqlite import months
+from inferometer.meter.store.opening import Database, months, rows_of_month
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,7 +41,7 @@ class Month:
     written: bool
 
 
-def archive(database: sqlite3.Connection, folder: Path, now: dt.datetime) -> list[Month]:
+def archive(database: Database, folder: Path, now: dt.datetime) -> list[Month]:
     """Write the months that are closed as Parquet files, `folder/month=2026-10/attempts.parquet`.
 
     Columns are those of `Attempt`, and `nano`, the whole amount, NULL where there is no price.
@@ -58,7 +58,7 @@ def archive(database: sqlite3.Connection, folder: Path, now: dt.datetime) -> lis
         raise LedgerError(f"{folder}: cannot be written: {error.strerror}") from None
 
 
-def _written(database: sqlite3.Connection, month: str, folder: Path) -> Month:
+def _written(database: Database, month: str, folder: Path) -> Month:
     name = month.replace("_", "-")
     file = folder / f"month={name}" / _FILE
     (count,) = database.execute(f"SELECT count(*) FROM attempt_{month}").fetchone()
@@ -78,9 +78,9 @@ def _written(database: sqlite3.Connection, month: str, folder: Path) -> Month:
     return Month(name, count, file, written=True)
 
 
-def _copy_rows(database: sqlite3.Connection, month: str, file: IO[str]) -> None:
+def _copy_rows(database: Database, month: str, file: IO[str]) -> None:
     """Write rows as the ledger holds them: each is one JSON array already."""
-    for (row,) in database.execute(f"SELECT row FROM attempt_{month}"):
+    for row in rows_of_month(database, month):
         file.write(row + "\n")
     file.flush()
 

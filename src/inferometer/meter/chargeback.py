@@ -3,6 +3,8 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
+from operator import attrgetter
 from typing import NamedTuple
 
 from inferometer.account.split import nanodollars
@@ -19,7 +21,7 @@ from inferometer.meter.attribution import (
 from inferometer.meter.readings import Growth, Reading, grown
 from inferometer.meter.record import Attempt
 from inferometer.meter.rollup import NS
-from inferometer.meter.store.sqlite import months
+from inferometer.meter.store.opening import Database, exclusive, months
 from inferometer.meter.work import Work, tokens_time
 from inferometer.units import GramsPerJoule, UsdPerSecond, Watts
 
@@ -162,7 +164,7 @@ def _energy(
 
 
 def attempts_between(
-    database: sqlite3.Connection, upstream: str, start_ns: int, end_ns: int
+    database: Database, upstream: str, start_ns: int, end_ns: int
 ) -> list[Attempt]:
     """Return the attempts on an upstream that were in flight within a window."""
     if not months(database):
@@ -172,11 +174,12 @@ def attempts_between(
         "WHERE started_ns >= ? AND started_ns < ? AND upstream = ? AND ended_ns > ?",
         (start_ns - LONGEST_NS, end_ns, upstream, start_ns),
     )
-    return [Attempt(*row) for row in found]
+    in_time = attrgetter("started_ns", "request", "attempt")
+    return sorted(starmap(Attempt, found), key=in_time)  # the last nano-dollar goes by order
 
 
 def attribute(
-    database: sqlite3.Connection,
+    database: Database,
     replica: Replica,
     start_ns: int,
     end_ns: int,
@@ -217,12 +220,9 @@ def _hours(start_ns: int, end_ns: int) -> Iterator[tuple[int, int]]:
         start_ns = edge
 
 
-def _keep(
-    database: sqlite3.Connection, replica: Replica, start: int, found: Sequence[Share]
-) -> None:
+def _keep(database: Database, replica: Replica, start: int, found: Sequence[Share]) -> None:
     hour = start // 3600 * 3600
-    database.execute("BEGIN IMMEDIATE")
-    try:
+    with exclusive(database, "share"):
         database.execute(
             "DELETE FROM share WHERE start >= ? AND start < ? AND upstream = ?",
             (start, hour + 3600, replica.upstream),
@@ -231,10 +231,6 @@ def _keep(
             f"INSERT INTO share VALUES ({', '.join('?' * 15)})",
             [(start, replica.upstream, *_columns(one), replica.power_label) for one in found],
         )
-    except BaseException:
-        database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
 
 
 def _columns(share: Share) -> tuple[str | int | float | None, ...]:

@@ -15,6 +15,7 @@ from inferometer.meter.costs import Cost, costs
 from inferometer.meter.gateway.measures import braced
 from inferometer.meter.record import CLASSES
 from inferometer.meter.rollup import GRAINS, NS
+from inferometer.meter.store.opening import Database
 
 _HOUR, _DAY = GRAINS[1], GRAINS[2]
 _BASES = ("allocation", "usage")
@@ -38,7 +39,7 @@ class _Line(NamedTuple):
     value: float
 
 
-def text(database: sqlite3.Connection, now_s: int) -> str:
+def text(database: Database, now_s: int) -> str:
     """Return the metrics at a time, Unix seconds, in Prometheus text format.
 
     Raises:
@@ -84,14 +85,14 @@ def _hourly(lines: list[Cost]) -> Iterator[_Line]:
                 yield _Line("llm_cost_per_million_tokens", labels, per_million)
 
 
-def _savings(database: sqlite3.Connection, end: int) -> Iterator[_Line]:
+def _savings(database: Database, end: int) -> Iterator[_Line]:
     """Yield what cache reads saved against the same tokens at the model's uncached price."""
     found = database.execute(
         "SELECT model, sum(uncached_input), sum(cache_read), sum(nano_uncached_input), "
         "sum(nano_cache_read) FROM rollup WHERE grain = ? AND start = ? GROUP BY model",
         (_HOUR, end - _HOUR),
     )
-    for model, uncached, read, nano_uncached, nano_read in found:
+    for model, uncached, read, nano_uncached, nano_read in sorted(found):
         if not uncached or not nano_uncached or not read:
             continue
         without = nano_uncached + read * nano_uncached / uncached
@@ -111,12 +112,12 @@ def _totals(lines: list[Cost]) -> Iterator[_Line]:
             yield _Line("inferometer_unpriced_attempts_total", labels[:2], line.unpriced)
 
 
-def _tokens(database: sqlite3.Connection) -> Iterator[_Line]:
+def _tokens(database: Database) -> Iterator[_Line]:
     sums = ", ".join(f"sum({name})" for name in CLASSES)
     found = database.execute(
         f"SELECT tenant, model, {sums} FROM rollup WHERE grain = ? GROUP BY 1, 2", (_DAY,)
     )
-    for tenant, model, *counts in found:
+    for tenant, model, *counts in sorted(found):
         for name, count in zip(CLASSES, counts, strict=True):
             labels = (("tenant", tenant), ("model", model), ("class", name))
             yield _Line("inferometer_tokens_total", labels, count)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from inferometer.errors import LedgerError
 from inferometer.meter.record import CLASSES
 from inferometer.meter.rollup import DIMENSIONS, GRAINS, NS
-from inferometer.meter.store.sqlite import months
+from inferometer.meter.store.opening import Database, months
 
 HOUR, DAY = GRAINS[1], GRAINS[2]
 PERIODS = {"hour": HOUR, "day": DAY}
@@ -22,12 +22,13 @@ BY = (*DIMENSIONS, *FROM_ROWS, *PERIODS)
 UNALLOCATED = ("idle", "headroom", "unmetered")
 _INPUT = "uncached_input + cache_read + cache_write_5m + cache_write_1h"
 _NANO = " + ".join(f"coalesce(nano_{name}, 0)" for name in CLASSES)
+_ONE_IF = "CASE WHEN {} THEN 1 ELSE 0 END"
 _SUMS: Mapping[str, tuple[str, ...]] = {  # attempts, unpriced, estimated, tokens and nano-dollars
     "rollup": ("attempts", "unpriced", "estimated", _INPUT, "cache_read",
                "output + reasoning", _NANO),
     "spend": ("attempts", "unpriced", "0", "input_tokens", "0", "output_tokens", "nano"),
-    "attempt": ("1", "nano_output IS NULL", "basis <> 'reported'", _INPUT, "cache_read",
-                "output + reasoning", _NANO),
+    "attempt": ("1", _ONE_IF.format("nano_output IS NULL"), _ONE_IF.format("basis <> 'reported'"),
+                _INPUT, "cache_read", "output + reasoning", _NANO),
 }  # fmt: skip
 _SHARED = {"provider": "'self-hosted'", "served": "model", "key": "''", "session": "''"}
 """Columns that shares do not hold."""
@@ -73,9 +74,7 @@ class Cost:
         return self.api_nano + self.allocation_nano
 
 
-def costs(
-    database: sqlite3.Connection, by: Sequence[str], since_ns: int, until_ns: int
-) -> list[Cost]:
+def costs(database: Database, by: Sequence[str], since_ns: int, until_ns: int) -> list[Cost]:
     """Return the costs of attempts that began in a span, grouped, dearest first.
 
     Args:
@@ -100,7 +99,7 @@ def costs(
 
 
 def _charged(
-    database: sqlite3.Connection, by: Sequence[str], since_ns: int, until_ns: int
+    database: Database, by: Sequence[str], since_ns: int, until_ns: int
 ) -> dict[tuple[tuple[str | int, ...], str], Cost]:
     table, where, columns = _source(by, since_ns, until_ns)
     if table == "attempt" and not months(database):
@@ -148,7 +147,7 @@ def _source(by: Sequence[str], since_ns: int, until_ns: int) -> tuple[str, str, 
     return "attempt", "started_ns >= ? AND started_ns < ?", columns
 
 
-def _shares(database: sqlite3.Connection, by: Sequence[str], since: int, until: int) -> list[Cost]:
+def _shares(database: Database, by: Sequence[str], since: int, until: int) -> list[Cost]:
     columns = _SHARED | {name: f"start / {size} * {size}" for name, size in PERIODS.items()}
     names = ["bucket", *(columns.get(name, name) for name in by)]
     sums = "count(*), sum(allocation), sum(usage), sum(energy_uj), sum(coalesce(carbon_ug, 0))"

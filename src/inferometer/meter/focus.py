@@ -7,9 +7,12 @@ Attempts without a price are left out, and counted: a bill cannot say "unknown".
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 import msgspec
 
@@ -17,6 +20,7 @@ from inferometer.errors import LedgerError
 from inferometer.meter.focus_file import COLUMNS
 from inferometer.meter.record import CLASSES
 from inferometer.meter.rollup import DIMENSIONS, GRAINS, NS
+from inferometer.meter.store.opening import Database
 
 METERS = dict(
     zip(
@@ -46,7 +50,7 @@ class Account:
 
 
 def rows(
-    database: sqlite3.Connection, since_ns: int, until_ns: int, account: Account, version: str
+    database: Database, since_ns: int, until_ns: int, account: Account, version: str
 ) -> Iterator[dict[str, str]]:
     """Yield FOCUS rows of the hours that begin in a span, by hour and tenant.
 
@@ -61,7 +65,7 @@ def rows(
         raise LedgerError(f"costs cannot be read: {error}") from None
 
 
-def unpriced(database: sqlite3.Connection, since_ns: int, until_ns: int) -> int:
+def unpriced(database: Database, since_ns: int, until_ns: int) -> int:
     """Return how many attempts of a span no row can show: neither priced nor shared."""
     span = since_ns // NS, until_ns // NS
     without = database.execute(
@@ -78,20 +82,21 @@ def unpriced(database: sqlite3.Connection, since_ns: int, until_ns: int) -> int:
 
 
 def _api(
-    database: sqlite3.Connection, span: tuple[int, int], account: Account, version: str
+    database: Database, span: tuple[int, int], account: Account, version: str
 ) -> Iterator[dict[str, str]]:
     columns = ["start", *DIMENSIONS, "attempts", "unpriced"]
     columns += [*CLASSES, *(f"nano_{name}" for name in CLASSES)]
-    found = database.execute(
+    found: Iterable[tuple[Any, ...]] = database.execute(
         f"SELECT {', '.join(columns)} FROM rollup WHERE grain = ? AND start >= ? AND start < ? "
-        "AND attempts > unpriced ORDER BY start, tenant",
+        "AND attempts > unpriced ORDER BY start",
         (HOUR, *span),
     )
-    for values in found:
-        row = dict(zip(columns, values, strict=True))
-        for name in CLASSES:
-            if row[name] or row[f"nano_{name}"]:
-                yield _token_row(row, name, account, version)
+    for _, hour in groupby(found, key=itemgetter(0)):
+        for values in sorted(hour):  # here, as stores differ in the order of names
+            row = dict(zip(columns, values, strict=True))
+            for name in CLASSES:
+                if row[name] or row[f"nano_{name}"]:
+                    yield _token_row(row, name, account, version)
 
 
 def _token_row(
@@ -114,7 +119,7 @@ def _token_row(
 
 
 def _own(
-    database: sqlite3.Connection, span: tuple[int, int], account: Account, version: str
+    database: Database, span: tuple[int, int], account: Account, version: str
 ) -> Iterator[dict[str, str]]:
     found = database.execute(
         "SELECT start, upstream, bucket, tenant, feature, model, sum(seconds), sum(allocation), "
@@ -125,7 +130,7 @@ def _own(
     )
     names = ("start", "upstream", "bucket", "tenant", "feature", "model", "seconds", "allocation",
              "usage", "energy_uj", "carbon_ug", "whole")  # fmt: skip
-    for values in found:
+    for values in sorted(found):
         row = dict(zip(names, values, strict=True))
         if row["seconds"]:
             yield _replica_row(row, account, version)
@@ -141,7 +146,7 @@ def _replica_row(
     line = _common(
         {**row, "tenant": tenant}, account, cost, account.issuer, account.issuer, version
     )
-    ratio = float(row["seconds"]) / float(row["whole"])
+    ratio = round(float(row["seconds"]) / float(row["whole"]), 12)  # sums of floats go by order
     if version != "1.2":
         element = {"AllocatedRatio": ratio, "UsageUnit": "Seconds", "UsageQuantity": float(seconds)}
         line |= {

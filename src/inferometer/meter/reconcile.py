@@ -11,6 +11,7 @@ from pathlib import Path
 from inferometer.errors import LedgerError
 from inferometer.meter.record import CLASSES
 from inferometer.meter.rollup import GRAINS
+from inferometer.meter.store.opening import Database
 
 DAY = GRAINS[-1]
 _NANO = " + ".join(f"nano_{name}" for name in CLASSES)
@@ -58,7 +59,7 @@ class Match:
         return self.bill_nano - self.ledger_nano
 
 
-def reconcile(database: sqlite3.Connection, bill: Path) -> list[Match]:
+def reconcile(database: Database, bill: Path) -> list[Match]:
     """Return every (day, provider) of a bill, or of the ledger within the bill's days.
 
     The bill is a CSV file: FOCUS (any version), or one with a day, a provider and dollars. Dollars
@@ -77,7 +78,7 @@ def reconcile(database: sqlite3.Connection, bill: Path) -> list[Match]:
     return [_match(key, billed.get(key), metered.get(key)) for key in sorted({*billed, *metered})]
 
 
-def _metered(database: sqlite3.Connection) -> dict[Key, tuple[int, int, int, int]]:
+def _metered(database: Database) -> dict[Key, tuple[int, int, int, int]]:
     """Return (nano-dollars, tokens, unpriced, estimated) by day and provider."""
     found: dict[Key, tuple[int, int, int, int]] = {}
     for start, provider, *sums in database.execute(

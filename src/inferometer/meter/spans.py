@@ -10,7 +10,8 @@ import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import groupby, islice, starmap
+from operator import attrgetter
 from typing import Any, NamedTuple
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ import msgspec
 from inferometer.errors import LedgerError
 from inferometer.meter.record import Attempt
 from inferometer.meter.rollup import NS
-from inferometer.meter.store.sqlite import months
+from inferometer.meter.store.opening import Database, months
 
 Json = dict[str, Any]
 BATCH = 512
@@ -37,8 +38,8 @@ _SCOPE = {"name": "inferometer"}
 _RESOURCE = {"attributes": [{"key": "service.name", "value": {"stringValue": "inferometer"}}]}
 
 
-def rows(database: sqlite3.Connection, since_ns: int, until_ns: int) -> Iterator[Attempt]:
-    """Yield the attempts that began in a span of time, in its order.
+def rows(database: Database, since_ns: int, until_ns: int) -> Iterator[Attempt]:
+    """Yield the attempts that began in a span of time, in its order; at one instant by request.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -51,8 +52,8 @@ def rows(database: sqlite3.Connection, since_ns: int, until_ns: int) -> Iterator
             "WHERE started_ns >= ? AND started_ns < ? ORDER BY started_ns",
             (since_ns, until_ns),
         )
-        for row in found:
-            yield Attempt(*row)
+        for _, at_once in groupby(starmap(Attempt, found), attrgetter("started_ns")):
+            yield from sorted(at_once, key=attrgetter("request", "attempt"))
     except sqlite3.Error as error:
         raise LedgerError(f"rows cannot be read: {error}") from None
 

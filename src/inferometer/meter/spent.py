@@ -5,13 +5,13 @@ import sqlite3
 from inferometer.errors import LedgerError
 from inferometer.meter.record import CLASSES
 from inferometer.meter.rollup import DIMENSIONS, GRAINS, NS
-from inferometer.meter.store.sqlite import months
+from inferometer.meter.store.opening import Database, months
 
 _NANO = "+".join(f"nano_{name}" for name in CLASSES)
 _DAY = GRAINS[-1]
 
 
-def spent(database: sqlite3.Connection, dimension: str, value: str, since_ns: int) -> int:
+def spent(database: Database, dimension: str, value: str, since_ns: int) -> int:
     """Return nano-dollars of priced attempts that started at `since_ns` or later.
 
     Read from sums where the instant is the start of one of theirs, else from the rows since then,
@@ -45,5 +45,5 @@ def spent(database: sqlite3.Connection, dimension: str, value: str, since_ns: in
         raise LedgerError(f"spending cannot be read: {error}") from None
 
 
-def _sum(database: sqlite3.Connection, statement: str, since: int, value: str) -> int:
+def _sum(database: Database, statement: str, since: int, value: str) -> int:
     return database.execute(statement, (since, value)).fetchone()[0] or 0

@@ -6,13 +6,12 @@ import gc
 import importlib
 import logging
 import os
-import sqlite3
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from inferometer.errors import LedgerError
 from inferometer.meter.budget import Account, Budgets, compiled, recovered
 from inferometer.meter.budget_store import BudgetStore
 from inferometer.meter.config import SHORTEST_SECRET, Config, Settings, secret
@@ -25,10 +24,9 @@ from inferometer.meter.gateway.serve import serve
 from inferometer.meter.gateway.waiting import Queue
 from inferometer.meter.gateway.webhook import Webhook
 from inferometer.meter.gateway.world import build
-from inferometer.meter.record import Ledger
 from inferometer.meter.spent import spent
 from inferometer.meter.spool import Spool
-from inferometer.meter.store.sqlite import SqliteLedger, connect
+from inferometer.meter.store.opening import is_server, open_database, open_ledger
 
 LOG = logging.getLogger("inferometer.gateway")
 RECOVERY_S = 10.0
@@ -60,15 +58,13 @@ def run(config: Config, path: Path, started: Callable[[int, int], None], worker:
     world = build(config)
     table = table_of(Path(settings.prices) if settings.prices else None)
     prepare(table, config.upstream)
-    ledger = open_ledger(settings)
-    if isinstance(ledger, SqliteLedger):
-        ledger.remember(table.rows())
+    ledger = open_ledger(settings.ledger)
+    ledger.remember(table.rows())
     spool = Spool(_beside(settings, ".spool"), ledger, window_s=settings.window_ms / 1000)
     store = BudgetStore(_beside(settings, ".budgets"), str(os.getpid()))
     if not spool.wait_recovered(RECOVERY_S):
         LOG.warning("ledger: rows of an earlier process wait; budgets do not count them yet")
-    if isinstance(ledger, SqliteLedger):
-        _recover(config, store, ledger.path)
+    _recover(config, store)
     measures = Measures()
     webhook = _webhook(settings, measures)
     core = Core(
@@ -104,39 +100,16 @@ def run(config: Config, path: Path, started: Callable[[int, int], None], worker:
         ledger.close()
 
 
-def open_ledger(settings: Settings) -> Ledger:
-    """Return the ledger that the configuration names: a SQLite file, or a PostgreSQL address.
-
-    Raises:
-        LedgerError: it cannot be opened.
-    """
-    if settings.ledger.startswith(("postgres://", "postgresql://")):
-        try:
-            postgres = importlib.import_module("inferometer.meter.store.postgres")
-        except ImportError as error:
-            raise LedgerError(
-                f"gateway.ledger: needs {error.name}: pip install 'inferometer[postgres]'"
-            ) from None
-        opened: Ledger = postgres.PostgresLedger(settings.ledger)
-        return opened
-    return SqliteLedger(Path(settings.ledger))
-
-
 def _beside(settings: Settings, suffix: str) -> Path:
     """Return a path next to the ledger file; next to us if the ledger is a server."""
-    name = "gateway" if "://" in settings.ledger else settings.ledger
+    name = "gateway" if is_server(settings.ledger) else settings.ledger
     return Path(name + suffix)
 
 
-def _recover(config: Config, store: BudgetStore, ledger: Path) -> None:
+def _recover(config: Config, store: BudgetStore) -> None:
     """Raise budgets to what the ledger knows: a process that died may not have told its last."""
-    with_rows = connect(ledger, read_only=True)
-    try:
-        store.raise_to(recovered(store.names(), config.budget, functools.partial(spent, with_rows)))
-    except sqlite3.Error as error:
-        raise LedgerError(f"{ledger}: {error}") from None
-    finally:
-        with_rows.close()
+    with closing(open_database(config.gateway.ledger)) as database:
+        store.raise_to(recovered(store.names(), config.budget, functools.partial(spent, database)))
 
 
 def _webhook(settings: Settings, measures: Measures) -> Webhook | None:

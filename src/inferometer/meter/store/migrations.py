@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 
 from inferometer.errors import LedgerError
-from inferometer.meter.store.statements import sums_table
+from inferometer.meter.store.statements import shares_table, sums_table
 
 
 def m001_rollups(database: sqlite3.Connection) -> None:
@@ -22,14 +22,7 @@ def m001_rollups(database: sqlite3.Connection) -> None:
 
 def m002_shares(database: sqlite3.Connection) -> None:
     """What replicas of our own cost, shared over requests: a row per hour, bucket and request."""
-    database.execute(
-        "CREATE TABLE share (start INTEGER NOT NULL, upstream TEXT NOT NULL, bucket TEXT NOT NULL, "
-        "request TEXT NOT NULL, attempt INTEGER NOT NULL, tenant TEXT NOT NULL, "
-        "feature TEXT NOT NULL, model TEXT NOT NULL, run TEXT NOT NULL, seconds REAL NOT NULL, "
-        "allocation INTEGER NOT NULL, usage INTEGER NOT NULL, energy_uj INTEGER NOT NULL, "
-        "carbon_ug INTEGER, power TEXT NOT NULL, "
-        "PRIMARY KEY (start, upstream, bucket, request, attempt)) WITHOUT ROWID"
-    )
+    database.execute(shares_table(integer="INTEGER", real="REAL") + " WITHOUT ROWID")
 
 
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_rollups, m002_shares)

@@ -7,7 +7,7 @@ spool. Needs `asyncpg` (the extra `postgres`).
 """
 
 import asyncio
-import datetime as dt
+import re
 import threading
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
@@ -16,13 +16,15 @@ import asyncpg
 
 from inferometer.errors import LedgerError
 from inferometer.meter.record import Attempt
-from inferometer.meter.rollup import NS, rollups, spend
+from inferometer.meter.rollup import rollups, spend
 from inferometer.meter.store.statements import (
     COLUMNS,
     SUMS,
     add_sums,
     attempts_table,
     month_of,
+    month_span,
+    shares_table,
     sums_table,
 )
 
@@ -31,7 +33,9 @@ CONNECT_S, COMMAND_S = 5.0, 60.0
 """How long a connection and a statement may take. Our own choice: rows wait in the spool."""
 _LOCK = 0x1F0_CA57
 """Names the advisory lock under which tables are made; any number that is ours alone."""
-_FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, OverflowError)
+FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, OverflowError)
+_PLACE = re.compile(r"(\[[^\]]*\]|[^:/]*)(:\d+)?(/[^:]*)?")
+"""Host, port and database; what looks otherwise may be a user and a password."""
 _STREAM = COLUMNS.index("stream")
 _MARKS = {
     name: f"VALUES ({', '.join(f'${n + 1}' for n in range(sum(map(len, SUMS[name]))))})"
@@ -46,6 +50,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         sums_table("spend"),
         "CREATE TABLE price (id TEXT PRIMARY KEY, row TEXT NOT NULL)",
     ),
+    (shares_table(),),
 )
 """Steps of the schema, run once each, in order; a step only adds and is never edited."""
 
@@ -54,7 +59,7 @@ class PostgresLedger:
     """A ledger on a server; safe to share between threads."""
 
     def __init__(self, address: str) -> None:
-        self.where = address.rpartition("@")[2]  # without user and password
+        self.where = place_of(address)
         self._address = address
         self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
@@ -89,7 +94,7 @@ class PostgresLedger:
         with self._lock:
             try:
                 return self._loop.run_until_complete(work)
-            except _FAULTS as error:
+            except FAULTS as error:
                 if self._connection is not None and not isinstance(error, asyncpg.DataError):
                     self._connection.terminate()
                     self._connection = None
@@ -99,10 +104,7 @@ class PostgresLedger:
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is not None and not self._connection.is_closed():
             return self._connection
-        fresh = await asyncpg.connect(
-            self._address, timeout=CONNECT_S, command_timeout=COMMAND_S,
-            server_settings={"synchronous_commit": "on", "application_name": "inferometer"},
-        )  # fmt: skip
+        fresh = await connected(self._address, synchronous_commit="on")
         self._connection = fresh
         await _migrate(fresh, self.where)
         await fresh.execute("CREATE TEMP TABLE incoming (LIKE attempt) ON COMMIT DELETE ROWS")
@@ -128,6 +130,27 @@ class PostgresLedger:
         )
 
 
+async def connected(address: str, **settings: str) -> asyncpg.Connection:
+    """Return a fresh connection.
+
+    Raises:
+        LedgerError: no address of a server; the fault's own text may hold a part of a password.
+    """
+    try:
+        return await asyncpg.connect(
+            address, timeout=CONNECT_S, command_timeout=COMMAND_S,
+            server_settings={"application_name": "inferometer", **settings},
+        )  # fmt: skip
+    except ValueError:
+        raise LedgerError(f"{place_of(address)}: no address of a PostgreSQL server") from None
+
+
+def place_of(address: str) -> str:
+    """Return where an address points, fit to be shown: no user, password or option."""
+    place = re.split(r"[?#]", address.partition("://")[2].rpartition("@")[2])[0]
+    return place if _PLACE.fullmatch(place) else "PostgreSQL"
+
+
 async def _migrate(connection: asyncpg.Connection, where: str) -> None:
     """Bring the schema up to date; processes that start at once take turns.
 
@@ -148,10 +171,7 @@ async def _migrate(connection: asyncpg.Connection, where: str) -> None:
 
 async def _open(connection: asyncpg.Connection, month: str) -> None:
     """Make a month's partition, unless another process has."""
-    year, number = map(int, month.split("_"))
-    start = dt.datetime(year, number, 1, tzinfo=dt.UTC)
-    end = (start + dt.timedelta(days=32)).replace(day=1)
-    first, last = (int(each.timestamp()) * NS for each in (start, end))
+    first, last = month_span(month)
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         await connection.execute(

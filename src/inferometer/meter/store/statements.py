@@ -46,4 +46,26 @@ def month_of(started_ns: int) -> str:
     return dt.datetime.fromtimestamp(started_ns // NS, dt.UTC).strftime("%Y_%m")
 
 
+def month_span(month: str) -> tuple[int, int]:
+    """Return the first nanosecond of a partition, `2026_11`, and that of the next, by UTC."""
+    year, number = map(int, month.split("_"))
+    start = dt.datetime(year, number, 1, tzinfo=dt.UTC)
+    end = (start + dt.timedelta(days=32)).replace(day=1)
+    return int(start.timestamp()) * NS, int(end.timestamp()) * NS
+
+
+def shares_table(*, integer: str = "BIGINT", real: str = "DOUBLE PRECISION") -> str:
+    """Return the statement that makes the table `share`: replicas' costs, by hour and request."""
+    whole, text = f"{integer} NOT NULL", "TEXT NOT NULL"
+    kinds = {
+        "start": whole, "upstream": text, "bucket": text, "request": text, "attempt": whole,
+        "tenant": text, "feature": text, "model": text, "run": text, "seconds": f"{real} NOT NULL",
+        "allocation": whole, "usage": whole, "energy_uj": whole, "carbon_ug": integer,
+        "power": text,
+    }  # fmt: skip
+    typed = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
+    key = "start, upstream, bucket, request, attempt"
+    return f"CREATE TABLE share ({typed}, PRIMARY KEY ({key}))"
+
+
 SUMS = {"rollup": (KEY, MEASURES), "spend": (SPEND_KEY, SPEND_MEASURES)}
