@@ -70,10 +70,10 @@ def test_an_outage_counts_the_replicas_of_the_start_over_the_pools() -> None:
 
 
 def test_a_replica_that_stops_before_its_clock_changed_comes_back_with_the_new_one() -> None:
-    """The first step runs when the clock is asked for, and is cut by the outage."""
+    """Its first step runs when the clock is asked for, and is cut; it returns for the second."""
     run = played(
-        spaced(40, 0.1), scaling=QUICK, throttle=Throttle(prefill=1, decode=1),
-        faults=Faults(outages=(Outage(at=1e-6, replica=0),)),
+        spaced(40, 0.1), (2,), scaling=QUICK, throttle=Throttle(prefill=1, decode=1),
+        faults=Faults(outages=(Outage(at=1e-6, replica=0), Outage(at=1.0, replica=1))),
     )  # fmt: skip
     full, slower = run.usage[0].spent[:2].sum(axis=1)
     assert full == 0.0 < slower
