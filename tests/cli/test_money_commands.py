@@ -1,6 +1,7 @@
 """The commands tco and breakeven, with a model and without, and bad inputs to them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from inferometer.account.split import nanodollars
 from inferometer.cli.app import BAD_INPUT, INFEASIBLE, OK, run
+from inferometer.report.money_exhibits import SHOWN
 
 SCENARIO = """
 model = "llama-3.1-8b"
@@ -290,3 +292,22 @@ def test_what_nothing_serves_is_infeasible(
     path = changed(scenario, "tpot p99 <= 60 ms", "tpot p99 <= 0.2 ms")
     path = changed(path, '[deployment]\ngpu = "h100-sxm"\n', "")
     assert "no deployment" in refused(capsys, "breakeven", path, code=INFEASIBLE)
+
+
+def test_the_chart_by_load_ends_at_the_price_of_the_table(
+    scenario: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wasteful = changed(scenario, "spares = 1", "wasted = 0.5")
+    wasteful = changed(wasteful, "[doubt]", '[cloud]\negress = "aws"\n[doubt]')
+    page = tmp_path / "page.html"
+    assert run(["tco", wasteful, "--report", str(page)]) == OK
+    capsys.readouterr()
+    rows = answer(capsys, "tco", wasteful)["costs"][:SHOWN]
+    drawn = page.read_text().split("Price of a token against load", 1)[1].split("</table>", 1)[0]
+    names, full = (re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", one, re.DOTALL)
+                   for one in re.findall(r"<tr>(.*?)</tr>", drawn, re.DOTALL)[::10])  # fmt: skip
+    assert full[0] == "100%"
+    assert names[1:] == [row["way"] for row in rows]
+    for row, price in zip(rows, full[1:], strict=True):
+        if row["way"] != "own":  # a server is bought whole
+            assert float(price) == pytest.approx(row["scaled_down_usd_per_mtok"], rel=5e-3)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from inferometer.account.electricity import YEAR
-from inferometer.plan.horizon import cost
+from inferometer.plan.horizon import Way, cost
 from inferometer.plan.provision import replicas_needed
 from inferometer.report import money_charts
 from inferometer.report.exhibits import Exhibit, exhibit
@@ -60,14 +60,8 @@ def _parts(answer: MoneyAnswer) -> list[tuple[str, dict[str, float]]]:
 
 def load(answer: MoneyAnswer) -> Exhibit:
     """Return the price of a token by mean load: fixed costs fall with it, APIs do not."""
-    outcome = answer.option.outcome
-    full = outcome.capacity * (outcome.input_rate + outcome.output_rate) / outcome.request_rate
-    lines = [
-        Line(row.way, np.full_like(LOADS, row.scaled_down * MILLION), level=True)
-        if row.way.startswith("API")
-        else Line(row.way, _fixed(answer, row.way) / (full * LOADS) * MILLION)
-        for row in answer.costs[:SHOWN]
-    ]
+    outcome, ways = answer.option.outcome, {way.name: way for way in answer.ways}
+    lines = [_by_load(answer, ways[row.way]) for row in answer.costs[:SHOWN]]
     rows = [
         (f"{point:.0%}", *(number(float(line.values[place])) for line in lines))
         for place, point in enumerate(LOADS)
@@ -82,12 +76,18 @@ def load(answer: MoneyAnswer) -> Exhibit:
     )  # fmt: skip
 
 
-def _fixed(answer: MoneyAnswer, name: str) -> float:
-    """Return what the deployment costs per second that way, paid in all hours, USD/s."""
-    way = next(way for way in answer.ways if way.name == name)
+def _by_load(answer: MoneyAnswer, way: Way) -> Line:
+    """Return the price of a useful token: servers paid in all hours, traffic by what it is."""
+    outcome, service = answer.option.outcome, answer.service
     count = answer.option.deployment.accelerators
-    per = {"server": -(-count // way.per_server), "accelerator": count, "load": 1}
-    return sum(part.yearly * per[part.unit] for part in way.parts) / YEAR
+    tokens = (outcome.input_rate + outcome.output_rate) / outcome.request_rate
+    useful = tokens * (1 - service.operating.wasted) * YEAR
+    per = {"server": -(-count // way.per_server), "accelerator": count}
+    fixed = sum(part.yearly * per[part.unit] for part in way.parts if part.unit in per)
+    moving = sum(part.yearly for part in way.parts if part.unit not in per)
+    level = moving / (float(service.week.rates.mean()) * useful)
+    values = fixed / (outcome.capacity * useful * LOADS) + level
+    return Line(way.name, values * MILLION, level=not fixed)
 
 
 def months(answer: MoneyAnswer) -> Exhibit:
