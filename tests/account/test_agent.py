@@ -23,6 +23,12 @@ def test_nine_calls_send_the_tokens_of_the_published_example() -> None:
     assert (tokens.fresh, tokens.cached, tokens.output) == (3_400, 16_400, 450)
 
 
+@pytest.mark.parametrize("calls", [(12.0, 1e6), (2e6, 2e6), (1.0, 1e300)])
+def test_tasks_of_too_many_calls_are_refused_not_counted(calls: tuple[float, float]) -> None:
+    with pytest.raises(ScenarioError, match="lower calls_p99"):
+        task_cost(replace(TASK, calls_p50=calls[0], calls_p99=calls[1]), RATES)
+
+
 def test_quantiles_against_sampling() -> None:
     random = np.random.default_rng(0)
     calls, share = call_distribution(TASK.calls_p50, TASK.calls_p99)

@@ -31,6 +31,8 @@ LENGTHS = "first = '1 tok'\ngrowth = '1 tok'\noutput = '1 tok'\n"
         (CALLS + LENGTHS, "nothing is priced"),
         ("models = ['no-such-model']\n" + CALLS + LENGTHS, "no API price"),
         ("modells = []\n", "models"),
+        (f"{CALLS}{LENGTHS}[effort.low]\ncalls = -2.0\n", "effort: calls is -2"),
+        (f"{CALLS}{LENGTHS}[effort.low]\noutput = 0.0\n", "effort: output is 0"),
     ],
 )
 def test_bad_agents_are_refused(

@@ -22,6 +22,9 @@ Z99 = NormalDist().inv_cdf(0.99)
 BEYOND = NormalDist().inv_cdf(1 - 1e-6)
 """Calls beyond this score are left out: one task in a million."""
 
+MOST_CALLS = 1_000_000
+"""Most calls of a task that are counted one by one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
@@ -139,7 +142,7 @@ def task_cost(agent: Agent, rates: Rates) -> TaskCost:
     A task is stopped before the call that would take it beyond its budget; it is paid and fails.
 
     Raises:
-        ScenarioError: a budget that pays for no call.
+        ScenarioError: a budget that pays for no call, or tasks of too many calls to count.
     """
     calls, share = call_distribution(agent.calls_p50, agent.calls_p99)
     cost = _costs(agent, rates, calls, agent.reuse)
@@ -173,8 +176,16 @@ def call_distribution(p50: float, p99: float) -> tuple[Floats, Floats]:
     """Return the calls 1, 2, ... of a task and the share of tasks with each.
 
     Log-normal, rounded to the nearest whole call of at least one; the shares add up to one.
+
+    Raises:
+        ScenarioError: one task in a million takes more than `MOST_CALLS`.
     """
     spread = math.log(p99 / p50) / Z99
+    if math.log(p50) + spread * BEYOND > math.log(MOST_CALLS):
+        raise ScenarioError(
+            f"agent: with calls_p50 {p50:g} and calls_p99 {p99:g} one task in a million takes more "
+            f"than {MOST_CALLS:,} calls, the most that are counted: lower calls_p99"
+        )
     top = max(math.ceil(p50 * math.exp(spread * BEYOND)), math.ceil(p50), 1)
     calls = np.arange(1.0, top + 1)
     if spread == 0:

@@ -35,6 +35,12 @@ class Effort:
     calls: float = 1.0
     success: Fraction = 0.0
 
+    def __post_init__(self) -> None:
+        for name in ("output", "calls"):
+            value = getattr(self, name)
+            if not value > 0:
+                raise ScenarioError(f"effort: {name} is {value:g}; a factor above 0 is wanted")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSpec:
