@@ -79,6 +79,18 @@ def test_the_users_own_grid_counts(tmp_path: Path, capsys: pytest.CaptureFixture
     assert not found["hours"]["assumed"]
 
 
+def test_own_buildings_and_days_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "own.toml"
+    dated = 'source = "our meters"\nas_of = 2026-10-01\n'
+    own.write_text(
+        f'[facilities.hall]\nname = "Hall"\npue = 1.2\nevidence = "measured"\n{dated}'
+        f'[hour_shapes.flat]\nname = "Our flat day"\n{dated}'
+    )
+    found = answer(capsys, "--catalog", str(own), "--facility", "hall", "--grid", "us")
+    assert found["hours"]["name"].endswith("our flat day")
+    assert "facility hall" in {fact["record"] for fact in found["sources"]}
+
+
 def test_tasks_of_agents_and_answers_with_retrieval(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -113,8 +113,8 @@ def hours_of(scenario: Scenario) -> GridHours | None:
         return None
     place = tables.grid(scenario.prices.grid, catalog)
     shapes = tables.hour_shapes(catalog).values()
-    shape = next((one for one in shapes if place.key in one.grids), tables.hour_shape("flat"))
-    shape = tables.hour_shape(stated_, catalog) if stated_ else shape
+    usual = next((one.key for one in shapes if place.key in one.grids), "flat")
+    shape = tables.hour_shape(stated_ or usual, catalog)
     return GridHours(
         values=tuple(place.carbon * factor for factor in shape.factors),
         name=f"{place.name}, {shape.name.lower()}",
@@ -146,7 +146,8 @@ def carbon_price_of(scenario: Scenario) -> float | None:
 def carbon_facts(scenario: Scenario, found: Measured) -> tuple[Fact, ...]:
     """Return the sources behind emissions: grid, building, manufacture, price of carbon."""
     prices, catalog = scenario.prices, inputs.overlay_of(scenario)
-    rows = [*facts_of(f"facility {prices.facility}", tables.facility(prices.facility).sources)]
+    building = tables.facility(prices.facility, catalog)
+    rows = [*facts_of(f"facility {prices.facility}", building.sources)]
     if prices.grid:
         place = tables.grid(prices.grid, catalog)
         rows += facts_of(f"grid {place.key}", place.sources)

@@ -151,7 +151,7 @@ def read_plan(content: bytes, where: str, gpu: str = "") -> Planned:
             "nothing to deploy; its 'relax' says what would have to give"
         )
     answer = _decoded(content, _Answer, where)
-    asked, chosen = answer.scenario, _chosen(answer.plan, gpu, where)
+    asked, chosen = answer.scenario, _chosen(answer, gpu, where)
     outcome, built = chosen.outcome, _deployment(chosen.deployment, asked)
     peak = outcome.utilisation * outcome.capacity_per_s
     load = Load(
@@ -178,10 +178,11 @@ def _decoded(content: bytes, record: type[T], where: str) -> T:
         ) from error
 
 
-def _chosen(plan: _Plan, gpu: str, where: str) -> _Option:
+def _chosen(answer: _Answer, gpu: str, where: str) -> _Option:
+    plan, own = answer.plan, answer.scenario.catalog
     if not gpu:
         return plan.best
-    wanted = tables.accelerator(gpu).key
+    wanted = tables.accelerator(gpu, Path(own) if own else None).key
     found = {option.deployment.accelerator: option for option in plan.alternatives}
     if wanted not in found:
         raise ScenarioError(f"{where}: no option on {wanted}; it has {', '.join(found)}")
