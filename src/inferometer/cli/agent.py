@@ -9,7 +9,7 @@ from inferometer.account.agent import Agent, Rates, TaskCost, task_cost
 from inferometer.account.footprint import UnitFootprint
 from inferometer.catalog.schema import build
 from inferometer.catalog.tokens import token_prices
-from inferometer.cli.options import Format, Question, Stated, scenario_of
+from inferometer.cli.options import Format, Question, scenario_of
 from inferometer.cli.prices import instant
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.scenario import PriceSpec, tables
@@ -109,7 +109,7 @@ def _drawn(spec: AgentSpec, on: Path | None) -> tuple[Mapping[str, UnitFootprint
         return units, ()
     scenario = scenario_of(on, Question())
     for level, task in _levels(spec):
-        found = agent_energy(scenario, Stated(), task)
+        found = agent_energy(scenario, task)
         notes += [
             f"{level}: {note}" for note in (str(found.measured.option.deployment), *found.notes)
         ]

@@ -36,8 +36,9 @@ def breakeven(
         format: A table for people, or JSON.
         report: HTML file to write the answer to, with charts; a .png or .svg for a chart alone.
     """
-    scenario = with_years(scenario_of(file, question or Question()), years or Years())
-    found = money(scenario, deployment or Stated())
+    scenario = scenario_of(file, question or Question(), deployment)
+    scenario = with_years(scenario, years or Years())
+    found = money(scenario)
     rows = tuple(flips(found, scenario))
     if report is not None:
         from inferometer.cli.tco_report import save_report

@@ -7,7 +7,6 @@ from inferometer.account.breakeven import break_even_time, break_even_utilisatio
 from inferometer.account.ownership import HOURS_PER_YEAR, Ownership, useful_rate, yearly_cost
 from inferometer.catalog import tables
 from inferometer.cli import inputs
-from inferometer.cli.options import Stated
 from inferometer.cli.owning import owned
 from inferometer.cli.prices import price_of
 from inferometer.cli.renting import Quote, quotes_of
@@ -81,16 +80,14 @@ class Cluster:
     facts: tuple[Fact, ...]
 
 
-def cluster(
-    scenario: Scenario, stated: Stated, count: int | None, utilisation: float | None
-) -> Cluster:
+def cluster(scenario: Scenario, count: int | None, utilisation: float | None) -> Cluster:
     """Return the cost sheet of so many accelerators.
 
     Raises:
         ScenarioError: no accelerator named, a count or utilisation out of range, or unpriced.
     """
     catalog, prices = inputs.overlay_of(scenario), scenario.prices
-    name = stated.gpu or (scenario.deployment.gpu if scenario.deployment else "")
+    name = scenario.deployment.gpu if scenario.deployment else ""
     if not name:
         raise ScenarioError("no model: give --model and a workload, or --gpu for a cost sheet")
     chip = tables.accelerator(name, catalog)

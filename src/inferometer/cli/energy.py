@@ -88,12 +88,13 @@ def energy(
         plot: PNG or SVG file to draw the day and the clocks to.
         format: A table for people, or JSON.
     """
-    given, scenario = options or EnergyOptions(), scenario_of(file, question or Question())
+    given = options or EnergyOptions()
+    scenario = scenario_of(file, question or Question(), deployment)
     if given.agent and given.retrieval:
         raise ScenarioError("--agent and --retrieval: give one of them")
     spec = overlaid(scenario.energy, hours=given.hours, carbon_price=given.carbon_price)
     scenario = replace(scenario, energy=spec)
-    answer = _answer(scenario, deployment or Stated(), given)
+    answer = _answer(scenario, given)
     if plot is not None:
         _draw(answer, plot)
     if format == "json":
@@ -102,9 +103,9 @@ def energy(
         show_energy(answer)
 
 
-def _answer(scenario: Scenario, asked: Stated, given: EnergyOptions) -> EnergyAnswer:
+def _answer(scenario: Scenario, given: EnergyOptions) -> EnergyAnswer:
     catalog, slo = inputs.overlay_of(scenario), inputs.slo_of(scenario)
-    tasks = _tasks(scenario, asked, given)
+    tasks = _tasks(scenario, given)
     built = tasks.measured.option.deployment
     served, laws = tasks.measured.shape, clock_laws(catalog)
     known = efficiencies(catalog)
@@ -129,12 +130,12 @@ def _answer(scenario: Scenario, asked: Stated, given: EnergyOptions) -> EnergyAn
     )
 
 
-def _tasks(scenario: Scenario, asked: Stated, given: EnergyOptions) -> TaskEnergy:
+def _tasks(scenario: Scenario, given: EnergyOptions) -> TaskEnergy:
     if given.agent is not None:
-        return agent_energy(scenario, asked, read_agent(given.agent).agent)
+        return agent_energy(scenario, read_agent(given.agent).agent)
     if given.retrieval is not None:
-        return answer_energy(scenario, asked, read_retrieval(given.retrieval))
-    return request_energy(scenario, asked)
+        return answer_energy(scenario, read_retrieval(given.retrieval))
+    return request_energy(scenario)
 
 
 def _savings(

@@ -43,10 +43,10 @@ def explain(
         usd_per_hour: Rent that was really paid for the deployment; the plan's by default.
         format: A table for people, or JSON.
     """
-    scenario = scenario_of(file, question or Question())
+    scenario = scenario_of(file, question or Question(), deployment)
     slo, catalog = inputs.slo_of(scenario), inputs.overlay_of(scenario)
     shape, _ = shape_of_demand(scenario, catalog)
-    built = deployment_or_best(scenario, deployment or Stated(), slo, shape)
+    built = deployment_or_best(scenario, slo, shape)
     if actual is not None:
         compare(scenario, built, shape, actual, (since, until), usd_per_hour, format)
         return

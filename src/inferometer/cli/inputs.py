@@ -42,22 +42,41 @@ def model_of(scenario: Scenario) -> Model:
 
 
 def shape_of_scenario(scenario: Scenario) -> Shape:
-    """Return the shape of the trace or of the synthetic workload of a scenario.
+    """Return the shape of the trace or of the synthetic workload of a scenario, as it is stated.
+
+    Its users are not counted here: `cli.service.shape_of_demand` does.
 
     Raises:
         ScenarioError: none given.
         WorkloadError: it cannot be read or made.
     """
-    return shape_of(trace_of_scenario(scenario))
+    return shape_of(_requests(scenario))
 
 
 def trace_of_scenario(scenario: Scenario) -> Trace:
-    """Return the requests of a scenario: those of its trace, or synthetic ones.
+    """Return the requests of a scenario to be played: those of its trace, or synthetic ones.
 
     Raises:
-        ScenarioError: none given.
+        ScenarioError: none given, or users whose rate no request could follow.
         WorkloadError: they cannot be read or made.
     """
+    refuse_users(scenario)
+    return _requests(scenario)
+
+
+def refuse_users(scenario: Scenario) -> None:
+    """Refuse users where requests are played: those arrive when the workload says.
+
+    Raises:
+        ScenarioError: users are stated.
+    """
+    if scenario.demand.users is not None:
+        raise ScenarioError(
+            "demand.users: not counted where requests are played; state the workload's rate"
+        )
+
+
+def _requests(scenario: Scenario) -> Trace:
     if scenario.trace:
         found = read(Path(scenario.trace))
         warn(doubts_of_rows(scenario.trace, found.counts))

@@ -259,7 +259,7 @@ def _stated(
     file: Path | None, question: Question | None, deployment: Stated | None
 ) -> tuple[Scenario, Deployment, Path | None]:
     """Return the scenario, the deployment that it states, and its own catalogue."""
-    scenario = scenario_of(file, question or Question())
+    scenario = scenario_of(file, question or Question(), deployment)
     catalog = inputs.overlay_of(scenario)
-    spec = deployment_spec(scenario, deployment or Stated())
+    spec = deployment_spec(scenario)
     return scenario, inputs.deployment_of(inputs.model_of(scenario), spec, catalog), catalog

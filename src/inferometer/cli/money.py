@@ -11,7 +11,6 @@ from inferometer.account.ownership import YearlyCost, yearly_cost
 from inferometer.catalog import tables
 from inferometer.cli import inputs
 from inferometer.cli.doubt import uncertain
-from inferometer.cli.options import Stated
 from inferometer.cli.owning import Owned, UnpricedError, owned
 from inferometer.cli.renting import (
     Offers,
@@ -70,7 +69,7 @@ class Money:
     facts: tuple[Fact, ...]
 
 
-def money(scenario: Scenario, asked: Stated) -> Money:
+def money(scenario: Scenario) -> Money:
     """Return all ways of paying for what a scenario serves.
 
     Raises:
@@ -79,7 +78,7 @@ def money(scenario: Scenario, asked: Stated) -> Money:
     """
     catalog = inputs.overlay_of(scenario)
     years = years_of(scenario, catalog)
-    service = served(scenario, asked, years)
+    service = served(scenario, years)
     option = service.option
     server, unowned = _owned(scenario, service, catalog)
     quotes = quotes_of(option.deployment.accelerator.key, scenario, catalog)

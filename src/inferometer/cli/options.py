@@ -18,6 +18,7 @@ from inferometer.workload.spec import read_spec
 
 Format = Literal["table", "json"]
 Many = Parameter(consume_multiple=False, negative=())
+NO_DEPLOYMENT = "no deployment: give --gpu, or a [deployment] table"
 
 
 @Parameter(name="*")
@@ -99,11 +100,12 @@ class Stated:
     accepted_at: Annotated[tuple[float, ...], Many] = ()
 
 
-def scenario_of(file: Path | None, asked: Question) -> Scenario:
-    """Return the scenario of `file` with the options of `asked` on top.
+def scenario_of(file: Path | None, asked: Question, stated: Stated | None = None) -> Scenario:
+    """Return the scenario of `file` with the options of `asked` and `stated` on top.
 
     Raises:
-        ScenarioError: the file is at fault, or both a trace and a workload are asked for.
+        ScenarioError: the file is at fault, both a trace and a workload are asked for, or a layout
+            is stated without an accelerator.
         WorkloadError: the workload's file is at fault.
     """
     base = read_scenario(file)
@@ -132,6 +134,7 @@ def scenario_of(file: Path | None, asked: Question) -> Scenario:
         prices=prices,
         seed=asked.seed,
         catalog=asked.catalog,
+        deployment=_deployment(base.deployment, stated or Stated()),
     )
     return result
 
@@ -142,17 +145,29 @@ def _without_trace(scenario: Scenario) -> Scenario:
     return replace(scenario, trace="")
 
 
-def deployment_spec(scenario: Scenario, stated: Stated) -> DeploymentSpec:
-    """Return the deployment of the scenario with the options of `stated` on top.
+def deployment_spec(scenario: Scenario) -> DeploymentSpec:
+    """Return the deployment that a scenario states.
 
     Raises:
-        ScenarioError: no accelerator named.
+        ScenarioError: it states none.
     """
-    base = scenario.deployment or (DeploymentSpec(gpu=stated.gpu) if stated.gpu else None)
-    if base is None:
-        raise ScenarioError("no deployment: give --gpu, or a [deployment] table")
+    if scenario.deployment is None:
+        raise ScenarioError(NO_DEPLOYMENT)
+    return scenario.deployment
+
+
+def _deployment(base: DeploymentSpec | None, stated: Stated) -> DeploymentSpec | None:
+    """Return a deployment with the options of `stated` on top; None where neither says anything.
+
+    Raises:
+        ScenarioError: options, but no accelerator.
+    """
+    if stated == Stated():
+        return base
+    if base is None and not stated.gpu:
+        raise ScenarioError(NO_DEPLOYMENT)
     result: DeploymentSpec = overlaid(
-        base,
+        base or DeploymentSpec(gpu=stated.gpu),
         gpu=stated.gpu,
         tensor=stated.tp,
         pipeline=stated.pp,

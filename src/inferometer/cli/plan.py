@@ -23,6 +23,7 @@ from inferometer.cli.plan_tables import show_infeasible, show_plan
 from inferometer.cli.prices import instant
 from inferometer.cli.result import show_json
 from inferometer.cli.scenario import Scenario, overlaid, read_deployment
+from inferometer.cli.service import shape_of_demand
 from inferometer.plan.break_even import PAY_FOR_IDLE, SCALE_DOWN, break_even
 from inferometer.plan.comparison import Comparison, compare
 from inferometer.plan.infeasible import NoPlanError
@@ -113,7 +114,7 @@ def plan(
     scenario = with_supply(scenario_of(file, question or Question()), supply or Supply())
     scenario = overlaid(scenario, confidence=confidence)
     catalog, folder = inputs.overlay_of(scenario), output.folder()
-    model, shape = inputs.model_of(scenario), inputs.shape_of_scenario(scenario)
+    model, (shape, _) = inputs.model_of(scenario), shape_of_demand(scenario, catalog)
     slo, weights = inputs.slo_of(scenario), inputs.weights_of(model, scenario.search, catalog)
     evaluate, site = inputs.evaluator(slo, catalog), inputs.site_of(scenario)
     api, risk = api_of(scenario, model, shape), inputs.risk_of(scenario, model)
@@ -133,7 +134,7 @@ def plan(
         with _working("moving assumptions"):
             case = Case(space=space, shape=shape, evaluate=risk.strict(evaluate))
             swings = tornado(found, case, slo)
-    today = None if current is None else _against(current, model, scenario, found)
+    today = None if current is None else _against(current, model, shape, scenario, found)
     answer = _answer(found, scenario, weights, api, swings)
     answer |= {"comparison": today, "workload": _workload(shape)} | (
         _played(found, scenario, confirm_top) if confirm else {}
@@ -173,10 +174,9 @@ def with_supply(scenario: Scenario, supply: Supply) -> Scenario:
     return replace(scenario, search=chosen)
 
 
-def _against(file: Path, model: Model, scenario: Scenario, found: Plan) -> Comparison:
+def _against(file: Path, model: Model, shape: Shape, scenario: Scenario, found: Plan) -> Comparison:
     catalog = inputs.overlay_of(scenario)
     deployment = inputs.deployment_of(model, read_deployment(file), catalog)
-    shape = inputs.shape_of_scenario(scenario)
     prediction = inputs.evaluator(found.slo, catalog)(one(deployment), shape)
     inputs.require_fit(deployment, prediction)
     price = inputs.price_of(deployment.accelerator.key, scenario.prices, catalog)

@@ -217,10 +217,10 @@ def predicted(file: Path, asked: Question, chosen: Stated) -> Planned:
         ScenarioError: a scenario or a layout at fault.
         InfeasibleError: it does not fit, is overloaded, or nothing serves the workload.
     """
-    scenario = scenario_of(file, asked)
+    scenario = scenario_of(file, asked, chosen)
     slo, catalog = inputs.slo_of(scenario), inputs.overlay_of(scenario)
     shape, _ = shape_of_demand(scenario, catalog)
-    built = deployment_or_best(scenario, chosen, slo, shape)
+    built = deployment_or_best(scenario, slo, shape)
     prediction = inputs.evaluator(slo, catalog)(one(built), shape)
     inputs.require_fit(built, prediction)
     inputs.require_carried(built, prediction)

@@ -12,7 +12,7 @@ from inferometer.candidates import one
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.cli import inputs
 from inferometer.cli.operating_options import Operating, known, others_of, policy_of, rents
-from inferometer.cli.options import Stated, deployment_spec
+from inferometer.cli.options import deployment_spec
 from inferometer.cli.policy import PolicySpec, play_of
 from inferometer.cli.progress import progress
 from inferometer.cli.scenario import Scenario
@@ -65,7 +65,6 @@ class Setting:
 def setting_of(
     scenario: Scenario,
     *,
-    stated: Stated | None = None,
     operating: Operating | None = None,
     serving: Serving = NOTHING,
     timestamps: bool = False,
@@ -77,7 +76,7 @@ def setting_of(
         CatalogError: an unknown name.
     """
     operated = operating or Operating()
-    spec = deployment_spec(scenario, stated or Stated())
+    spec = deployment_spec(scenario)
     catalog, policy = inputs.overlay_of(scenario), policy_of(scenario, operated)
     built = inputs.deployment_of(inputs.model_of(scenario), spec, catalog)
     fleet = [built, *others_of(operated, scenario)]

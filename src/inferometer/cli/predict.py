@@ -9,6 +9,7 @@ from inferometer.catalog.efficiency import efficiencies
 from inferometer.cli import inputs
 from inferometer.cli.options import Format, Question, Stated, deployment_spec, scenario_of
 from inferometer.cli.result import show_json, show_rows
+from inferometer.cli.service import shape_of_demand
 from inferometer.outcome import Latency
 from inferometer.plan.anatomy import Anatomy, StepParts, anatomy
 from inferometer.plan.option import Option, stated
@@ -31,12 +32,12 @@ def predict(
         deployment: The deployment.
         format: A table for people, or JSON.
     """
-    scenario = scenario_of(file, question or Question())
-    spec = deployment_spec(scenario, deployment or Stated())
+    scenario = scenario_of(file, question or Question(), deployment)
+    spec = deployment_spec(scenario)
     catalog = inputs.overlay_of(scenario)
     model = inputs.model_of(scenario)
     built = inputs.deployment_of(model, spec, catalog)
-    slo, shape = inputs.slo_of(scenario), inputs.shape_of_scenario(scenario)
+    slo, (shape, _) = inputs.slo_of(scenario), shape_of_demand(scenario, catalog)
     evaluate, doubts = inputs.evaluator(slo, catalog), inputs.risk_of(scenario, model).doubts
     prediction = evaluate(one(built), shape)
     inputs.require_fit(built, prediction)

@@ -6,10 +6,10 @@ from typing import Any
 
 from inferometer.catalog.schema import build
 from inferometer.cli import inputs
-from inferometer.cli.explain import deployment_or_best
 from inferometer.cli.options import Format, Question, Stated, scenario_of
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.scenario import tables
+from inferometer.cli.service import deployment_or_best, shape_of_demand
 from inferometer.errors import CatalogError, ScenarioError
 from inferometer.plan.retrieval import RagCost, Retrieval, rag_cost
 from inferometer.plan.whatif.case import Case, State
@@ -47,10 +47,10 @@ def rag(
         format: A table for people, or JSON.
     """
     stages = read_retrieval(retrieval)
-    scenario = scenario_of(file, question or Question())
-    slo, shape = inputs.slo_of(scenario), inputs.shape_of_scenario(scenario)
-    built = deployment_or_best(scenario, deployment or Stated(), slo, shape)
-    catalog = inputs.overlay_of(scenario)
+    scenario = scenario_of(file, question or Question(), deployment)
+    slo, catalog = inputs.slo_of(scenario), inputs.overlay_of(scenario)
+    shape, _ = shape_of_demand(scenario, catalog)
+    built = deployment_or_best(scenario, slo, shape)
     found = rag_cost(
         Case(
             deployment=built,

@@ -7,7 +7,6 @@ from inferometer.candidates import one
 from inferometer.catalog import tables
 from inferometer.cli import inputs
 from inferometer.cli.economics import DemandSpec
-from inferometer.cli.options import Stated, deployment_spec
 from inferometer.cli.scenario import Scenario
 from inferometer.deployment import Deployment
 from inferometer.errors import InfeasibleError, ScenarioError
@@ -44,7 +43,7 @@ class Served:
     concurrency: float | None
 
 
-def served(scenario: Scenario, asked: Stated, years: float) -> Served:
+def served(scenario: Scenario, years: float) -> Served:
     """Return what a scenario serves, over a horizon of `years` where it states none.
 
     Raises:
@@ -53,7 +52,7 @@ def served(scenario: Scenario, asked: Stated, years: float) -> Served:
     """
     catalog, slo = inputs.overlay_of(scenario), inputs.slo_of(scenario)
     shape, concurrency = shape_of_demand(scenario, catalog)
-    built = deployment_or_best(scenario, asked, slo, shape)
+    built = deployment_or_best(scenario, slo, shape)
     evaluate = inputs.evaluator(slo, catalog)
     prediction = evaluate(one(built), shape)
     inputs.require_fit(built, prediction)
@@ -132,7 +131,7 @@ def operating_of(demand: DemandSpec, catalog: Path | None) -> Operating:
     )
 
 
-def deployment_or_best(scenario: Scenario, asked: Stated, slo: Slo, shape: Shape) -> Deployment:
+def deployment_or_best(scenario: Scenario, slo: Slo, shape: Shape) -> Deployment:
     """Return the deployment that is stated, or else the cheapest that serves the workload.
 
     Raises:
@@ -140,8 +139,8 @@ def deployment_or_best(scenario: Scenario, asked: Stated, slo: Slo, shape: Shape
         InfeasibleError: nothing serves the workload.
     """
     model, catalog = inputs.model_of(scenario), inputs.overlay_of(scenario)
-    if asked.gpu or scenario.deployment is not None:
-        return inputs.deployment_of(model, deployment_spec(scenario, asked), catalog)
+    if scenario.deployment is not None:
+        return inputs.deployment_of(model, scenario.deployment, catalog)
     weights = inputs.weights_of(model, scenario.search, catalog)
     supplies = inputs.supplies_of(scenario.search, scenario.prices, catalog)
     space = build(model, supplies, inputs.choices_of(weights, scenario.search, catalog))

@@ -86,8 +86,7 @@ def simulate(
     """
     asked = playing or Playing()
     setting = setting_of(
-        scenario_of(file, question or Question()),
-        stated=deployment,
+        scenario_of(file, question or Question(), deployment),
         operating=operating,
         serving=serving_of(serving or ServingOptions()),
         timestamps=asked.timestamps,
@@ -168,12 +167,13 @@ def parts_of(scenario: Scenario, asked: Playing) -> Iterator[Trace]:
     """Yield the workload: as a whole, or part by part in a stream.
 
     Raises:
-        ScenarioError: a stream of what is not Parquet, or with retrieval.
+        ScenarioError: a stream of what is not Parquet, or with retrieval; users are stated.
         WorkloadError: a trace that cannot be read.
     """
     if not asked.stream:
         yield faster(inputs.trace_of_scenario(scenario), asked.speedup)
         return
+    inputs.refuse_users(scenario)
     path = Path(scenario.trace)
     if path.suffix != ".parquet":
         raise ScenarioError(

@@ -8,7 +8,6 @@ from inferometer.account.energy import FacilityEnergy
 from inferometer.account.footprint import UnitFootprint, whole_footprint
 from inferometer.cli import inputs
 from inferometer.cli.footprints import Measured, carbon_price_of, measured
-from inferometer.cli.options import Stated
 from inferometer.cli.scenario import Scenario
 from inferometer.cli.service import deployment_or_best, shape_of_demand
 from inferometer.plan.agent_calls import agent_calls
@@ -31,17 +30,17 @@ class TaskEnergy:
     notes: tuple[str, ...]
 
 
-def request_energy(scenario: Scenario, asked: Stated) -> TaskEnergy:
+def request_energy(scenario: Scenario) -> TaskEnergy:
     """Return the footprint of the requests of a scenario's workload.
 
     Raises:
         InfeasibleError: the deployment does not carry them.
     """
-    found = _measured(scenario, asked, _workload(scenario))
+    found = _measured(scenario, _workload(scenario))
     return TaskEnergy(measured=found, units=found.units, notes=())
 
 
-def agent_energy(scenario: Scenario, asked: Stated, agent: Agent) -> TaskEnergy:
+def agent_energy(scenario: Scenario, agent: Agent) -> TaskEnergy:
     """Return the footprint of an agent's tasks, whose calls arrive as the scenario's requests do.
 
     Raises:
@@ -49,7 +48,7 @@ def agent_energy(scenario: Scenario, asked: Stated, agent: Agent) -> TaskEnergy:
     """
     context = inputs.model_of(scenario).max_context
     calls = agent_calls(agent, _workload(scenario), context)
-    found = _measured(scenario, asked, calls.shape)
+    found = _measured(scenario, calls.shape)
     task = found.units["request"].times(calls.per_task)
     tasks = {"task": task, "successful task": task.times(1 / agent.success)}
     notes = [f"a task is {calls.per_task:.4g} calls on average, each a request; budgets stop none"]
@@ -58,14 +57,14 @@ def agent_energy(scenario: Scenario, asked: Stated, agent: Agent) -> TaskEnergy:
     return TaskEnergy(measured=found, units={**found.units, **tasks}, notes=tuple(notes))
 
 
-def answer_energy(scenario: Scenario, asked: Stated, retrieval: Retrieval) -> TaskEnergy:
+def answer_energy(scenario: Scenario, retrieval: Retrieval) -> TaskEnergy:
     """Return the footprint of answers with retrieval to the questions of a scenario's workload.
 
     Raises:
         InfeasibleError: the deployment does not carry prompts with passages.
     """
     questions = _workload(scenario)
-    found = _measured(scenario, asked, with_passages(questions, retrieval))
+    found = _measured(scenario, with_passages(questions, retrieval))
     stages = stages_at(retrieval, questions)
     drawn = sum(stage.energy or 0.0 for stage in stages)
     pue, grams = inputs.site_of(scenario).pue, None if found.use is None else found.use.intensity
@@ -89,8 +88,6 @@ def _workload(scenario: Scenario) -> Shape:
     return shape_of_demand(scenario, inputs.overlay_of(scenario))[0]
 
 
-def _measured(scenario: Scenario, asked: Stated, shape: Shape) -> Measured:
+def _measured(scenario: Scenario, shape: Shape) -> Measured:
     """Return the footprint of the stated deployment, or of the cheapest one for `shape`."""
-    return measured(
-        scenario, deployment_or_best(scenario, asked, inputs.slo_of(scenario), shape), shape
-    )
+    return measured(scenario, deployment_or_best(scenario, inputs.slo_of(scenario), shape), shape)

@@ -76,17 +76,17 @@ def tco(
         format: A table for people, or JSON.
         report: HTML file to write the answer to, with charts; a .png or .svg for the chart alone.
     """
-    scenario = with_years(scenario_of(file, question or Question()), years or Years())
-    stated = deployment or Stated()
+    scenario = scenario_of(file, question or Question(), deployment)
+    scenario = with_years(scenario, years or Years())
     if not scenario.model:
-        _sheet(cluster(scenario, stated, accelerators, utilisation), scenario, format, report)
+        _sheet(cluster(scenario, accelerators, utilisation), scenario, format, report)
         return
     if accelerators is not None or utilisation is not None:
         raise ScenarioError(
             "--accelerators and --utilisation are for a cluster without a model; with a model they "
             "follow from the workload"
         )
-    found = money(scenario, stated)
+    found = money(scenario)
     said = verdict(found, scenario)
     if report is not None:
         from inferometer.cli.tco_report import save_report

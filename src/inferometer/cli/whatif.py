@@ -16,7 +16,7 @@ from inferometer.cli.api_offers import api_of
 from inferometer.cli.options import Format, Question, Stated, scenario_of
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.scenario import Scenario
-from inferometer.cli.service import deployment_or_best
+from inferometer.cli.service import deployment_or_best, shape_of_demand
 from inferometer.deployment import Deployment, Speculation
 from inferometer.errors import ScenarioError
 from inferometer.perf.clocks import at_clock
@@ -93,10 +93,10 @@ def whatif(
         plot: PNG or SVG file to draw the effects to.
         format: A table for people, or JSON.
     """
-    scenario, rests = scenario_of(file, question or Question()), assumed or Assumed()
-    slo, shape = inputs.slo_of(scenario), inputs.shape_of_scenario(scenario)
-    built = deployment_or_best(scenario, deployment or Stated(), slo, shape)
-    catalog = inputs.overlay_of(scenario)
+    scenario, rests = scenario_of(file, question or Question(), deployment), assumed or Assumed()
+    slo, catalog = inputs.slo_of(scenario), inputs.overlay_of(scenario)
+    shape, _ = shape_of_demand(scenario, catalog)
+    built = deployment_or_best(scenario, slo, shape)
     case = Case(
         deployment=built,
         shape=shape,
