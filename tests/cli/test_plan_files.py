@@ -114,8 +114,8 @@ def test_a_plan_is_deployed_by_the_names_of_its_own_catalogue(
     scenario: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     catalog, plan = tmp_path / "own.toml", tmp_path / "plan.json"
-    catalog.write_text('[accelerators.l40s]\naliases = ["our card"]\n'
-                       'source = "our stock list"\nas_of = 2026-10-01\n', encoding="utf-8")  # fmt: skip
+    named = '[accelerators.l40s]\naliases = ["our card"]\n'
+    catalog.write_text(f'{named}source = "our stock list"\nas_of = 2026-10-01\n')
     options = ("--gpu", "our card", "--catalog", str(catalog), "--format", "json")
     assert run(("plan", scenario, *options)) == 0
     plan.write_text(capsys.readouterr().out)
