@@ -1,6 +1,7 @@
 """The command simulate: the same outcome as predict's, records on demand, errors that say what."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import duckdb
 import pytest
 
 from inferometer.cli.app import run
+from inferometer.report import charts
 
 SCENARIO = """
 model = "llama-3.1-8b"
@@ -193,10 +195,29 @@ def test_rates_are_played_up_to_beyond_the_knee(
     assert loads[0]["ttft"]["p99_ms"] < loads[-1]["ttft"]["p99_ms"]
     assert loads[0]["good"] > loads[-1]["good"]
     assert loads[0]["offered_per_s"] <= found["knee_per_s"] < loads[-1]["offered_per_s"]
-    assert "<svg" in knee.read_text(encoding="utf-8")
+    ticks = re.findall(r">([^<>\s]+)</text>", knee.read_text(encoding="utf-8"))
+    assert {"p50", "p99"} < set(ticks)
+    assert all(re.fullmatch(r"[\d,.]+", tick) for tick in ticks if tick[0] in "0123456789$")
     assert gaps.stat().st_size > 10_000
     assert run(("simulate", played, *options[:2], "--rates", "1")) == 2
     assert "--rates" in capsys.readouterr().err
+
+
+def test_the_same_seed_draws_the_same(
+    capsys: pytest.CaptureFixture[str], played: str, tmp_path: Path
+) -> None:
+    paths = {
+        f"{option}{ending}": tmp_path / f"{option}{ending}"
+        for option in ("--plot", "--plot-itl", "--plot-knee") for ending in charts.ENDINGS
+    }  # fmt: skip
+    drawn = []
+    for _ in range(2):
+        for ending in charts.ENDINGS:
+            options = [word for name, path in paths.items() if name.endswith(ending)
+                       for word in (name.removesuffix(ending), str(path))]  # fmt: skip
+            answer(capsys, played, *options, "--rates", "2")
+        drawn.append({name: path.read_bytes() for name, path in paths.items()})
+    assert drawn[0] == drawn[1]
 
 
 def test_who_watches_hears_of_it_and_changes_nothing(

@@ -7,7 +7,7 @@ chart follows its light and dark themes; in a file they stay what they are here.
 import io
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -39,12 +39,19 @@ _SAME_BYTES: dict[str, None] = {"Date": None, "Creator": None, "Format": None, "
 
 def canvas(width: float = 11.0, height: float = 5.2) -> tuple[Figure, Axes]:
     """Return an empty figure of `width` x `height` inches with one pair of quiet axes."""
+    figure, (axes,) = panels(1, width, height)
+    return figure, axes
+
+
+def panels(rows: int, width: float = 11.0, height: float = 5.2) -> tuple[Figure, Sequence[Axes]]:
+    """Return an empty figure with quiet axes above each other, which share what lies across."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    quieten(axes)
+    found: list[Axes] = [*figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]]
+    for axes in found:
+        quieten(axes)
     figure.patch.set_alpha(0)
-    return figure, axes
+    return figure, found
 
 
 def quieten(axes: Axes) -> None:
