@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from inferometer.catalog import tables
 from inferometer.cli.app import BAD_INPUT, INFEASIBLE, run
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -77,6 +78,26 @@ def test_the_users_own_grid_counts(tmp_path: Path, capsys: pytest.CaptureFixture
     whole = sum(energy[name] for name in ("accelerators_j", "host_j", "building_j"))
     assert found["whole"]["use_g"] == pytest.approx(whole / 3.6e6 * 100)
     assert not found["hours"]["assumed"]
+    saved = {row["name"]: row["amount"] for row in found["savings_per_year"]}
+    kilowatt_hours = saved["energy at the meter, by the clock"]
+    assert kilowatt_hours > 0
+    assert saved["emissions, by the clock"] == pytest.approx(kilowatt_hours * 100 / 1e6)
+
+
+def test_prices_of_savings_have_sources(
+    gridless: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer(capsys)
+    facts = [(fact["record"], fact["field"]) for fact in found["sources"]]
+    assert {("colocation na-primary", ""), ("price h100-sxm on-demand", "")} <= set(facts)
+    assert len(facts) == len(set(facts))
+    assert any("North America, primary markets" in note for note in found["notes"])
+    elsewhere = tmp_path / "elsewhere.toml"
+    text = Path(gridless).read_text(encoding="utf-8")
+    elsewhere.write_text(f'{text}\n[ownership]\ncolocation = "global"\n', encoding="utf-8")
+    assert run(["energy", str(elsewhere), *STATED, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert "colocation global" in {fact["record"] for fact in found["sources"]}
 
 
 def test_own_buildings_and_days_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,7 +148,7 @@ def test_agents_and_rag_say_energy_per_task(capsys: pytest.CaptureFixture[str]) 
     found = json.loads(capsys.readouterr().out)["rag"]
     assert found["unmetered"] == []
     assert found["energy_j"] > found["long"]["energy_per_request_j"]
-    assert found["carbon_g"] == pytest.approx(found["energy_j"] / 3.6e6 * 369)
+    assert found["carbon_g"] == pytest.approx(found["energy_j"] * tables.grid("us").carbon)
 
 
 def test_the_plot_is_drawn_with_and_without_hours(

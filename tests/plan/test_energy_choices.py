@@ -87,15 +87,17 @@ def test_savings_are_money_only_for_who_pays() -> None:
     )
     assert lower > 0
     prices = Prices(rent=3 / 3600, energy=0.1 / 3.6e6, provisioned=200 / 1e3 / 2.628e6, carbon=1e-4)
-    energy, draw, idle, carbon = savings(POINTS[0], best, lower, prices)
+    energy, draw, idle, carbon = savings(POINTS[0], best, lower, 2.5, prices)
     assert energy.rented == 0
     assert energy.metered == pytest.approx(energy.amount * 0.1)
     assert draw.colocated == pytest.approx(draw.amount * 200 * 12)
     assert idle.rented == pytest.approx(idle.amount * 3)
     assert (idle.metered, idle.colocated) == (0, 0)
-    assert carbon.amount == pytest.approx(energy.amount * 400 / 1e6)
+    years = 8760 * 3600 / best.option.outcome.span
+    assert carbon.amount == pytest.approx(2.5 * years / 1e6)
     assert carbon.priced == pytest.approx(carbon.amount * 100)
-    unknown = savings(POINTS[0], best, lower, Prices())
+    unknown = savings(POINTS[0], best, lower, None, Prices())
+    assert len(unknown) == 3
     assert unknown[0].metered is None
     assert unknown[1].colocated is None
 

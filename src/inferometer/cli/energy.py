@@ -14,11 +14,11 @@ from inferometer.catalog.clock_law import ClockLaw, clock_laws
 from inferometer.catalog.efficiency import Efficiencies, efficiencies
 from inferometer.cli import inputs
 from inferometer.cli.agent import read_agent
+from inferometer.cli.energy_prices import valued
 from inferometer.cli.energy_tables import Elsewhere, EnergyAnswer, energy_answer, show_energy
 from inferometer.cli.footprints import (
     Measured,
     carbon_facts,
-    carbon_price_of,
     hours_of,
     use_of,
 )
@@ -41,11 +41,8 @@ from inferometer.plan.clock_choice import (
 from inferometer.plan.replicas import Evaluate
 from inferometer.plan.savings import Prices, Saving, savings
 from inferometer.units import Fraction
-from inferometer.workload.shape import Shape
 
 BILLION = 1e9
-COLOCATION = "na-primary"
-"""Kind of colocation at which provisioned power is valued where the scenario names none."""
 
 
 @Parameter(name="*")
@@ -115,18 +112,21 @@ def _answer(scenario: Scenario, given: EnergyOptions) -> EnergyAnswer:
         tuned = None if clock == 1 else partial(at_clock, clock=clock, laws=laws)
         return partial(predict, efficiencies=known, slo=slo, tuned=tuned)
 
+    worth = valued(scenario, built.accelerator.key)
     points = clock_points(built, served, slo, at, inputs.site_of(scenario))
+    facts = inputs.sources_of(tasks.measured.option, catalog)
+    facts += carbon_facts(scenario, tasks.measured) + worth.facts
     return EnergyAnswer(
         tasks=tasks,
         phases=phases,
         points=points,
         best=least_energy(points),
-        savings=_savings(scenario, served, points, known, laws),
+        savings=_savings(scenario, tasks.measured, points, known, laws, worth.prices),
+        building=worth.building.name,
         elsewhere=_elsewhere(scenario, tasks.measured, given.elsewhere),
-        carbon_price=carbon_price_of(scenario),
+        carbon_price=worth.prices.carbon,
         independent=_independent(scenario, tasks.measured),
-        sources=inputs.sources_of(tasks.measured.option, catalog)
-        + carbon_facts(scenario, tasks.measured),
+        sources=tuple(dict.fromkeys(facts)),
     )
 
 
@@ -140,30 +140,26 @@ def _tasks(scenario: Scenario, given: EnergyOptions) -> TaskEnergy:
 
 def _savings(
     scenario: Scenario,
-    shape: Shape,
+    found: Measured,
     points: Sequence[ClockPoint],
     known: Efficiencies,
     laws: Mapping[str, ClockLaw],
+    prices: Prices,
 ) -> tuple[Saving, ...]:
     """Return what the clock of least energy saves; nothing where no clock keeps the SLO."""
     best = least_energy(points)
     if best is None:
         return ()
-    built, catalog = best.option.deployment, inputs.overlay_of(scenario)
+    built = best.option.deployment
     now, slower = (
-        highest_draw(built, shape, known, laws, clock) for clock in (points[0].clock, best.clock)
+        highest_draw(built, found.shape, known, laws, clock)
+        for clock in (points[0].clock, best.clock)
     )
-    on_demand = replace(scenario.prices, commitment="on-demand")
-    rent = inputs.price_of(built.accelerator.key, on_demand, catalog)
-    owned, grid = scenario.ownership, scenario.prices.grid
-    metered = tables.grid(grid, catalog).price if grid else None
-    prices = Prices(
-        rent=None if rent is None else rent.price,
-        energy=metered if owned.electricity is None else owned.electricity,
-        provisioned=tables.colocation(owned.colocation or COLOCATION, catalog).price,
-        carbon=carbon_price_of(scenario),
+    before, after = (
+        use_of(point.option, found.shape, found.hours, scenario)[0] for point in (points[0], best)
     )
-    return savings(points[0], best, now - slower, prices)
+    saved = None if before is None or after is None else before.total - after.total
+    return savings(points[0], best, now - slower, saved, prices)
 
 
 def _elsewhere(scenario: Scenario, found: Measured, grids: Sequence[str]) -> tuple[Elsewhere, ...]:

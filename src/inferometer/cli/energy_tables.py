@@ -48,6 +48,7 @@ class EnergyAnswer:
         points: The deployment at each clock.
         best: The one of least energy within the SLO; None if none keeps it.
         savings: What that saves per year, and whose money it is.
+        building: Whose price of provisioned power values it.
         elsewhere: The same load on other grids.
         carbon_price: Price of emissions; None where none is stated.
         independent: A request by EcoLogits' method; empty where the grid is unknown.
@@ -59,6 +60,7 @@ class EnergyAnswer:
     points: tuple[ClockPoint, ...]
     best: ClockPoint | None
     savings: tuple[Saving, ...]
+    building: str
     elsewhere: tuple[Elsewhere, ...]
     carbon_price: UsdPerGram | None
     independent: tuple[Footprint, ...]
@@ -191,6 +193,7 @@ def notes(answer: EnergyAnswer) -> tuple[str, ...]:
         "renting: power is in the price, a joule saved is the provider's; an hour is yours",
         "renting: that hour is at the on-demand price; under a commitment it is paid anyway",
         "colocation: a kW less is money once the contracted power follows; energy is metered",
+        f"colocation: at the price of {answer.building}; [ownership] colocation names another",
         "owning: an idle hour saved is no money, the hardware is paid for",
     ]
     return tuple(said)

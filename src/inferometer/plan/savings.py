@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 
 from inferometer.plan.clock_choice import ClockPoint
-from inferometer.units import Fraction, Usd, UsdPerGram, UsdPerJoule, UsdPerPower, UsdPerSecond
+from inferometer.units import (
+    Fraction,
+    Grams,
+    Usd,
+    UsdPerGram,
+    UsdPerJoule,
+    UsdPerPower,
+    UsdPerSecond,
+    Watts,
+)
 
 YEAR = 8760 * 3600.0
 KILOWATT_HOUR, KILOWATT, TONNE, HOUR = 3.6e6, 1e3, 1e6, 3600.0
@@ -50,20 +59,20 @@ class Prices:
 
 
 def savings(
-    now: ClockPoint, best: ClockPoint, peak_saved: float, prices: Prices
+    now: ClockPoint, best: ClockPoint, peak_saved: Watts, saved: Grams | None, prices: Prices
 ) -> tuple[Saving, ...]:
     """Return what the clock of least energy saves, and what idle time holds, per year.
 
     Args:
         now: The deployment at the highest clock.
         best: The same at the clock of least energy.
-        peak_saved: Highest draw of its computers less at that clock, W.
+        peak_saved: Highest draw of its computers less at that clock.
+        saved: Emissions less at that clock over the span of the outcome; None if the grid is
+            unknown.
         prices: What a saving is worth.
     """
     times = YEAR / now.option.outcome.span
     joules = (now.energy - best.energy) * times
-    before, after = now.option.bill.carbon, best.option.bill.carbon
-    grams = None if before is None or after is None else (before - after) * times
     idle = (1 - _mean_load(now)) * now.option.deployment.accelerators * YEAR
     rows = [
         Saving(
@@ -80,7 +89,8 @@ def savings(
             amount=idle / HOUR, unit="h", rented=_worth(idle, prices.rent),
         ),
     ]  # fmt: skip
-    if grams is not None:
+    if saved is not None:
+        grams = saved * times
         worth = _worth(grams, prices.carbon)
         rows.append(
             Saving(name="emissions, by the clock", amount=grams / TONNE, unit="t", priced=worth)
