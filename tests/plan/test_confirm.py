@@ -68,6 +68,15 @@ def test_a_trace_decides() -> None:
     assert found.deployment.replicas == 1 or again.ttft.p99 > 1.0
 
 
+def test_requests_are_good_within_what_the_headroom_leaves() -> None:
+    built, outcome = deployment(replicas=1), option(1, 1.0).outcome
+    slo = parse_slo(["ttft p99 <= 60 ms"])
+    looser = parse_slo(["ttft p99 <= 80 ms"], headroom=0.25)
+    shares = [player(REQUESTS, one, efficiencies(), outcome, 0)(built)[1]
+              for one in (slo, looser, replace(looser, headroom=0.0))]  # fmt: skip
+    assert shares[0] == shares[1] < shares[2]
+
+
 def test_headroom_goodput_and_lost_requests_count() -> None:
     outcome = replace(option(1, 1.0).outcome, counts=Counts(arrived=10, finished=10))
     near = replace(outcome, ttft=replace(outcome.ttft, p99=0.95))

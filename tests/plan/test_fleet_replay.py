@@ -34,10 +34,11 @@ OFFERS = [
 ]
 
 
-def classes(limit: str) -> list[RequestClass]:
+def classes(limit: str, headroom: float = 0.0) -> list[RequestClass]:
+    slo = parse_slo([f"ttft p99 <= {limit}"], headroom=headroom)
     return [
         RequestClass(
-            name=name, slo=parse_slo([f"ttft p99 <= {limit}"]), inputs=TRACE.input_tokens,
+            name=name, slo=slo, inputs=TRACE.input_tokens,
             outputs=TRACE.output_tokens, cached_fraction=0.0,
         )
         for name in NAMES
@@ -58,10 +59,9 @@ def fleet(shares: list[list[float]]) -> Fleet:
     )  # fmt: skip
 
 
-def played(limit: str, *slots: int, shares: list[list[float]]) -> Replay:
-    return replay(
-        fleet(shares), OFFERS, load(), classes(limit), (TRACE, KIND), slots, efficiencies()
-    )
+def played(limit: str, *slots: int, shares: list[list[float]], headroom: float = 0.0) -> Replay:
+    asked = classes(limit, headroom)
+    return replay(fleet(shares), OFFERS, load(), asked, (TRACE, KIND), slots, efficiencies())
 
 
 def test_every_request_of_a_slot_is_played_once() -> None:
@@ -92,6 +92,16 @@ def test_misses_are_seen_and_priced() -> None:
     assert hopeless.missed == 1
     assert hopeless.extra is None
     assert all(one.needed is None and one.beyond == 1 for one in hopeless.classes)
+
+
+def test_headroom_stays_free_when_played() -> None:
+    shares = [[1.0, 1.0], [0.0, 0.0]]
+    tight, roomy = (played(limit, 1, shares=shares, headroom=headroom)
+                    for limit, headroom in (("60 ms", 0.0), ("80 ms", 0.25)))  # fmt: skip
+    for one, other in zip(tight.classes, roomy.classes, strict=True):
+        assert other.ratio == pytest.approx(one.ratio)
+        assert (other.beyond, other.kept, other.needed) == (one.beyond, one.kept, one.needed)
+        assert other.target == "ttft p99 <= 80 ms"
 
 
 @settings(max_examples=50, deadline=None)

@@ -58,7 +58,8 @@ def show_replay(played: Replay, load: Load) -> None:
     if played.extra:
         said += f"; the replicas missing cost {played.extra:.2f} USD over those slots"
     missing = "targets of gaps between tokens (itl) are not told apart by class and not played"
-    notes = (said, f"played: {len(played.slots)} of {load.slots} slots, warmed up", missing)
+    notes = (said, f"played: {len(played.slots)} of {load.slots} slots, warmed up",
+             "limits: what the SLO's headroom leaves of them", missing)  # fmt: skip
     show_rows("What was played", [{"": text} for text in notes])
 
 

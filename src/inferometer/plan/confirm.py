@@ -33,7 +33,8 @@ class Confirmed:
         deployment: It with the fewest replicas that hold, or the most that were tried.
         planned: Replicas that the closed form took.
         outcome: What it does on the trace.
-        good: Share of the answered requests that stay within the limits of all targets.
+        good: Share of the requests that arrived that stay within what the headroom leaves of the
+            limits of all targets.
         missed: Targets that it misses; empty if it holds.
         cost: Price of all accelerators; None if unpriced.
     """
@@ -89,7 +90,7 @@ def player(
 
     def played(deployment: Deployment) -> tuple[Outcome, Fraction]:
         run = simulate(trace, deployment, efficiencies=efficiencies, play=Play(seed=seed))
-        totals = measures.totals_of(run, slo)
+        totals = measures.totals_of(run, slo.strict)
         good = int(totals.met.sum()) / max(run.counts.arrived, 1)
         return measures.outcome(run, outcome, slo), good
 

@@ -87,10 +87,8 @@ def _good(prediction: Prediction, slo: Slo) -> Floats:
             f"SLO goodput is {slo.goodput:g}; predictions know latencies from p50 to p99, so plan "
             f"for a share from {low:g} to {high:g}"
         )
-    used = 1 - slo.headroom
-    strict = Slo(targets=tuple(replace(t, limit=t.limit * used) for t in slo.targets))
     latencies = {target.metric: getattr(prediction, target.metric) for target in slo.targets}
-    return goodput_fraction(strict, latencies)
+    return goodput_fraction(slo.strict, latencies)
 
 
 def meets(prediction: Prediction, slo: Slo) -> Flags:

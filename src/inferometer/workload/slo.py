@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inferometer.errors import ScenarioError, UnitError
 from inferometer.units import Fraction, Seconds, Unit, parse
@@ -65,6 +65,13 @@ class Slo:
         """Every target in words, the latency quantiles first."""
         goodput = () if self.goodput is None else (f"goodput >= {self.goodput:g}",)
         return (*(str(target) for target in self.targets), *goodput)
+
+    @property
+    def strict(self) -> "Slo":
+        """The SLO with what the headroom leaves of each limit, and nothing to be kept free."""
+        used = 1 - self.headroom
+        limits = tuple(replace(target, limit=target.limit * used) for target in self.targets)
+        return replace(self, targets=limits, headroom=0.0)
 
     def __str__(self) -> str:
         free = f", {self.headroom:.3g} of each limit free" if self.headroom else ""

@@ -47,9 +47,10 @@ class ClassPlayed:
         replicas: Replicas of the pool in the plan.
         requests: Requests of the class that arrived in the slot and went there.
         unanswered: Those of them that were not finished when the last was dealt with.
-        ratio: Largest of (latency quantile / its limit); above one a target is missed.
+        ratio: Largest of (latency quantile / what the headroom leaves of its limit); above one a
+            target is missed.
         target: That target, "" without one.
-        beyond: Share of the requests beyond the limit of any target.
+        beyond: Share of the requests beyond that of any target.
         needed: Fewest replicas of the pool at which all its classes keep their SLO; the plan's
             where they do, None if twice as many do not.
     """
@@ -221,19 +222,22 @@ def _player(
 
 
 def _judged(known: dict[str, Floats], slo: Slo) -> tuple[float, str, float]:
-    """Return the largest ratio to a limit, its target, and the share of requests beyond any."""
+    """Return the largest ratio to a limit, its target, and the share of requests beyond any.
+
+    Of each limit the headroom stays free, as in the plan.
+    """
     worst, named = 0.0, ""
     beyond = np.zeros(len(known["ttft"]), np.bool_)
     for target in (one for one in slo.targets if one.metric in known):
-        values = known[target.metric]
+        values, limit = known[target.metric], target.limit * (1 - slo.headroom)
         there = values[np.isfinite(values)]
-        beyond |= values > target.limit
+        beyond |= values > limit
         if not len(there):
             continue
         level = LEVELS.get(target.quantile)
         value = float(there.mean() if level is None else np.quantile(there, level))
-        if value / target.limit > worst:
-            worst, named = value / target.limit, str(target)
+        if value / limit > worst:
+            worst, named = value / limit, str(target)
     good = 1 - float(beyond.mean())
     if slo.goodput is not None and (1 - good) / (1 - slo.goodput) > worst:
         worst, named = (1 - good) / (1 - slo.goodput), f"goodput >= {slo.goodput:g}"
