@@ -193,7 +193,10 @@ def test_at_the_break_even_load_both_cost_the_same(
     api = next(cost for cost in found["costs"] if cost["way"].startswith("API"))
     paid = row["tokens_mtok_per_day"] / 24 * api["scaled_down_usd_per_mtok"]
     assert paid == pytest.approx(rent)
-    assert row["utilisation"] < outcome["capacity_per_s"]
+    rate = outcome["input_rate_tok_per_s"] + outcome["output_rate_tok_per_s"]
+    per_request = rate / outcome["request_rate_per_s"]
+    tokens = row["utilisation"] * outcome["capacity_per_s"] * per_request
+    assert tokens * 86400 / 1e6 == pytest.approx(row["tokens_mtok_per_day"])
 
 
 def test_a_cost_sheet_needs_no_model(capsys: pytest.CaptureFixture[str]) -> None:
