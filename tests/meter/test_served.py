@@ -1,5 +1,6 @@
 """What a ledger says of its traffic, and `explain --actual` on it."""
 
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -75,3 +76,14 @@ def test_explain_names_the_assumption_that_was_off(
     assert steps[0]["price_usd_per_mtok"] + added == pytest.approx(steps[-1]["price_usd_per_mtok"])
     assert {speed["metric"] for speed in answer["speeds"]} == {"ttft", "tpot"}
     assert run([*asked[:-2], "--since", "2030-01-01"]) == 2
+    later = SqliteLedger(ledger)
+    later.append([
+        attempt(200 + n, started_ns=START_NS + (3600 + n) * SECOND,
+                ended_ns=START_NS + (3602 + n) * SECOND, uncached_input=9000, output=900)
+        for n in range(20)
+    ])  # fmt: skip
+    later.close()
+    end = dt.datetime.fromtimestamp(START_NS // SECOND + 1800, dt.UTC).isoformat()
+    assert run([*asked, "--until", end]) == 0
+    window = json.loads(capsys.readouterr().out)
+    assert window["speeds"] == answer["speeds"]  # predicted from the window, as it was measured

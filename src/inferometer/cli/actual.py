@@ -15,7 +15,8 @@ from inferometer.errors import LedgerError, ScenarioError
 from inferometer.meter.served import Served as Measured
 from inferometer.meter.served import served
 from inferometer.plan.actual import Served, Speed, corrections, culprit
-from inferometer.workload.formats.files import read
+from inferometer.workload.formats.columns import trace_of
+from inferometer.workload.formats.ledger import read_ledger
 from inferometer.workload.shape import Shape, shape_of
 
 
@@ -32,12 +33,13 @@ def compare(
 
     Raises:
         LedgerError: a ledger without answered requests in that time.
-        ScenarioError: an unpriced deployment and no rent stated.
+        ScenarioError: an unpriced deployment, which has no planned price to go from, or a rent that
+            is not positive.
     """
-    since, until = instant(between[0], "since", 0), instant(between[1], "until", FOREVER)
-    if until <= since:
+    window = instant(between[0], "since", 0), instant(between[1], "until", FOREVER)
+    if window[1] <= window[0]:
         raise LedgerError(f"until {between[1]} is not after since {between[0]}")
-    found = served(ledger, since, until)
+    found = served(ledger, *window)
     planned = _planned(scenario, built, shape)
     rent = planned.cost if usd_per_hour is None else usd_per_hour / 3600
     if not 0 < rent < float("inf"):
@@ -47,7 +49,8 @@ def compare(
         output_tokens=found.output_tokens,
     )  # fmt: skip
     steps = corrections(planned, actual)
-    speeds = _speeds(scenario, built, ledger, found)
+    traffic = shape_of(trace_of(read_ledger(ledger, *window)).trace)
+    speeds = _speeds(scenario, built, traffic, found)
     said = culprit(steps, speeds)
     if format == "json":
         show_json({"waterfall": steps, "speeds": speeds, "served": found, "said": said})
@@ -89,12 +92,11 @@ def _planned(scenario: Scenario, built: Deployment, shape: Shape) -> Served:
 
 
 def _speeds(
-    scenario: Scenario, built: Deployment, ledger: Path, found: Measured
+    scenario: Scenario, built: Deployment, traffic: Shape, found: Measured
 ) -> tuple[Speed, ...]:
     """Return predicted and measured medians for the ledger's own traffic; none if overloaded."""
-    shape = shape_of(read(ledger).trace)
     evaluate = inputs.evaluator(inputs.slo_of(scenario), inputs.overlay_of(scenario))
-    prediction = evaluate(one(built), shape)
+    prediction = evaluate(one(built), traffic)
     outcome = prediction.outcome(0)
     pairs = (("ttft", outcome.ttft.p50, found.ttft), ("tpot", outcome.tpot.p50, found.tpot))
     return tuple(

@@ -9,15 +9,24 @@ from inferometer.errors import WorkloadError
 from inferometer.workload.formats.columns import Columns
 
 MAGIC = b"SQLite format 3\0"
+LAST = (1 << 63) - 1
+"""The last instant that the ledger can hold, Unix nanoseconds."""
+
 FAILED = ("failed", "upstream_error", "timeout", "interrupted")
 _ROWS = (
     "SELECT started_ns, uncached_input + cache_read + cache_write_5m + cache_write_1h, "
-    "output + reasoning, session, tenant, outcome FROM attempt ORDER BY started_ns"
+    "output + reasoning, session, tenant, outcome FROM attempt "
+    "WHERE started_ns >= ? AND started_ns < ? ORDER BY started_ns"
 )
 
 
-def read_ledger(path: Path) -> Columns:
+def read_ledger(path: Path, since: int = 0, until: int = LAST) -> Columns:
     """Return the requests of a ledger in order of their start; failed attempts are set aside.
+
+    Args:
+        path: The ledger.
+        since: Attempts that started from here on, Unix nanoseconds.
+        until: And before this instant.
 
     Raises:
         WorkloadError: not a ledger, or one that cannot be read.
@@ -25,7 +34,7 @@ def read_ledger(path: Path) -> Columns:
     columns, sessions, origin = Columns(path=path), dict[str, int](), 0
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            for number, row in enumerate(database.execute(_ROWS), 1):
+            for number, row in enumerate(database.execute(_ROWS, (since, until)), 1):
                 started, inputs, outputs, session, tenant, outcome = row
                 origin = origin or started
                 if outcome in FAILED:
