@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from inferometer.deploy.container import CACHE, FOLDER, environment, image, vendor
+from inferometer.deploy.container import CACHE, FOLDER, drain, environment, image, vendor
 from inferometer.deploy.engines.launch import Launch
 from inferometer.deploy.engines.registry import launch_of
 from inferometer.deploy.prometheus import prometheus
@@ -91,11 +91,6 @@ def _engine(rollout: Rollout, launch: Launch, rank: int) -> dict[str, Any]:
     if launch.config is not None:
         service["configs"] = [{"source": "engine", "target": f"{FOLDER}{launch.config[0]}"}]
     return service
-
-
-def drain(rollout: Rollout) -> int:
-    """Return the seconds that running requests get to finish: the slowest percent's time."""
-    return max(30, -(-int(rollout.load.slowest * 1000) // 1000))
 
 
 def _add_devices(service: dict[str, Any], rollout: Rollout, rank: int) -> None:

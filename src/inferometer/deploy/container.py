@@ -1,4 +1,4 @@
-"""What containers of every kind share: image, devices, where files lie, environment."""
+"""What containers of every kind share: image, devices, where files lie, environment, draining."""
 
 from inferometer.deploy.rollout import Rollout
 from inferometer.deploy.runtime import Vendor, vendors
@@ -30,6 +30,11 @@ def image(rollout: Rollout) -> str:
 def environment(rollout: Rollout) -> dict[str, str]:
     """Return the variable that tells the engine where the cache of weights is."""
     return {"LLAMA_CACHE" if rollout.runtime.key == "llama.cpp" else "HF_HOME": CACHE}
+
+
+def drain(rollout: Rollout) -> int:
+    """Return the seconds that running requests get to finish: the slowest percent's time."""
+    return max(30, -(-int(rollout.load.slowest * 1000) // 1000))
 
 
 def vendor(rollout: Rollout) -> Vendor | None:

@@ -12,19 +12,17 @@ WIDTH = 1 << 16
 """Columns: nothing is folded."""
 
 
-def dump(*documents: Any) -> str:
-    """Return documents as YAML in block style, keys in their order."""
+def dump(document: Any) -> str:
+    """Return a document as YAML in block style, keys in their order."""
     text = io.StringIO()
     dumper = yaml.SafeDumper(
-        text, default_flow_style=False, sort_keys=False, width=WIDTH, allow_unicode=True,
-        explicit_start=len(documents) > 1,
-    )  # fmt: skip
+        text, default_flow_style=False, sort_keys=False, width=WIDTH, allow_unicode=True
+    )
     # NOTE: on the instance, since the class is shared by every user of PyYAML in the process
     own = {**yaml.SafeDumper.yaml_representers, str: _string, tuple: _list}
     vars(dumper).update(yaml_representers=own, ignore_aliases=_never_an_anchor)
     dumper.open()
-    for document in documents:
-        dumper.represent(document)
+    dumper.represent(document)
     dumper.close()
     return text.getvalue()
 

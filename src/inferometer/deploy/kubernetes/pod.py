@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from inferometer.deploy.compose import drain
-from inferometer.deploy.container import CACHE, FOLDER, environment, image, vendor
+from inferometer.deploy.container import CACHE, FOLDER, drain, environment, image, vendor
 from inferometer.deploy.engines.launch import Launch
 from inferometer.deploy.kubernetes.metadata import labels
 from inferometer.deploy.rollout import Rollout
