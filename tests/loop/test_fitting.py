@@ -14,7 +14,15 @@ from inferometer.catalog.models import model
 from inferometer.deployment import Deployment, EngineSettings, Precision
 from inferometer.errors import ScenarioError
 from inferometer.loop.fitting import fit, overlay_text, write_overlay
-from inferometer.loop.machine import ENGINE, KEY, Machine, cost_here, records, watts_per_core
+from inferometer.loop.machine import (
+    ENGINE,
+    KEY,
+    Machine,
+    cost_here,
+    records,
+    this_machine,
+    watts_per_core,
+)
 from inferometer.loop.sweep import Step, Sweep
 from inferometer.perf.demand import fixed_lengths
 from inferometer.perf.roofline import compile_candidates
@@ -24,6 +32,7 @@ DAY = dt.date(2026, 11, 26)
 MACHINE = Machine(
     name='Test "CPU"', cores=2, clock=2e9, memory=16e9, bandwidth=32e9, draw=16.0, cost=1e-4
 )
+ASSUMED = frozenset({"clock", "bandwidth"})
 
 
 def _deployment(overlay: Path) -> Deployment:
@@ -103,3 +112,19 @@ def test_rent_and_draw_are_declared_or_the_catalogues() -> None:
     assert watts_per_core() > 0
     with pytest.raises(ScenarioError):
         cost_here(0.0)
+
+
+def test_records_say_what_was_measured_and_what_is_the_templates(tmp_path: Path) -> None:
+    path = tmp_path / "machine.toml"
+    for assumed, evidence in ((frozenset[str](), "measured"), (ASSUMED, "assumed")):
+        machine = dataclasses.replace(MACHINE, assumed=assumed)
+        path.write_text(records(machine, slots=8, day=DAY))
+        sources = tables.accelerators(path)[KEY].sources
+        assert sources["memory_bandwidth"].evidence == evidence
+        assert sources["peak_bf16"].evidence == "assumed"
+        assert ("cpu-x86-2core" in sources["peak_bf16"].source) == ("clock" in assumed)
+    engine = tables.engines(path)[ENGINE].sources
+    assert {one.evidence for one in engine.values()} == {"assumed"}
+    here = this_machine()
+    assert here.assumed <= ASSUMED
+    assert here.bandwidth >= tables.accelerators()["cpu-x86-2core"].memory_bandwidth

@@ -18,6 +18,9 @@ TEMPLATE = "cpu-x86-2core"
 """Record of the catalogue whose power and price per core count for cores nobody described."""
 
 TEMPLATE_CORES = 2
+TEMPLATE_CLOCK = 2.0e9
+"""Cycles per second that the template's peak is stated for."""
+
 KEY = "this-machine"
 """Key of the record of the machine that is measured."""
 
@@ -41,9 +44,10 @@ class Machine:
         cores: Cores that this process may use.
         clock: Cycles per second.
         memory: Memory of the system.
-        bandwidth: Rate at which one thread reads memory, measured.
+        bandwidth: Rate at which memory is read.
         draw: Declared draw of all cores.
         cost: Declared rent.
+        assumed: Which of clock and bandwidth are the template's, not this machine's own.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Machine:
     bandwidth: BytesPerSecond
     draw: Watts
     cost: UsdPerSecond
+    assumed: frozenset[str] = frozenset()
 
     @property
     def peak(self) -> FlopPerSecond:
@@ -96,14 +101,17 @@ def this_machine(usd_per_hour: float | None = None) -> Machine:
     """
     facts = _facts(Path("/proc/cpuinfo"))
     cores = len(os.sched_getaffinity(0))
+    clock, bandwidth, least = facts.get("cpu MHz"), _bandwidth(), template().memory_bandwidth
+    unknown = {"clock": clock is None, "bandwidth": bandwidth < least}
     return Machine(
         name=facts.get("model name", "processor"),
         cores=cores,
-        clock=float(facts.get("cpu MHz", "2000")) * 1e6,
+        clock=TEMPLATE_CLOCK if clock is None else float(clock) * 1e6,
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        bandwidth=max(_bandwidth(), template().memory_bandwidth),
+        bandwidth=max(bandwidth, least),
         draw=watts_per_core() * cores,
         cost=cost_here(usd_per_hour),
+        assumed=frozenset(name for name, missing in unknown.items() if missing),
     )
 
 
@@ -135,8 +143,17 @@ def records(machine: Machine, *, slots: int, day: dt.date) -> str:
         name=_quotable(f"{machine.name}, {machine.cores} cores"),
         vendor=next((v for v in ("Intel", "AMD", "ARM") if v in machine.name), "unknown"),
         memory=machine.memory / 1e9, bandwidth=machine.bandwidth / 1e9, peak=machine.peak / 1e12,
-        operations=FLOP_PER_CYCLE, draw=machine.draw, idle=idle,
+        operations=FLOP_PER_CYCLE, draw=machine.draw, idle=idle, read=_known(machine),
+        cycles=f"a clock of {TEMPLATE}" if "clock" in machine.assumed else "clock",
     )  # fmt: skip
+
+
+def _known(machine: Machine) -> str:
+    """Return how the bandwidth of memory is known, as fields of a value."""
+    source, evidence = f"{READ_BYTES >> 20} MiB summed, the best of five times", "measured"
+    if "bandwidth" in machine.assumed:
+        source, evidence = f"{TEMPLATE}; read more slowly here, as on a busy machine", "assumed"
+    return f'source = "{source}", evidence = "{evidence}"'
 
 
 def _quotable(text: str) -> str:
@@ -153,9 +170,9 @@ source = "{said}"
 as_of = {day}
 evidence = "measured"
 memory = "{memory:.3f} GB"
-memory_bandwidth = "{bandwidth:.3f} GB/s"
+memory_bandwidth = {{ value = "{bandwidth:.3f} GB/s", {read} }}
 link = "shared-memory"
-link_bandwidth = "{bandwidth:.3f} GB/s"
+link_bandwidth = {{ value = "{bandwidth:.3f} GB/s", {read} }}
 link_domain = 1
 network_bandwidth = {{ value = "1.25 GB/s", source = "{template}", evidence = "assumed" }}
 tdp = {{ value = "{draw:.3f} W", source = "{template}, per core", evidence = "assumed" }}
@@ -163,7 +180,7 @@ idle_power = {{ value = "{idle:.3f} W", source = "{template}, per core", evidenc
 
 [accelerators.{key}.peak_bf16]
 value = "{peak:.5f} TFLOP/s"
-source = "cores x clock x {operations} operations of AVX2"
+source = "cores x {cycles} x {operations} operations of AVX2"
 evidence = "assumed"
 
 [nodes.{key}]
@@ -176,9 +193,9 @@ evidence = "assumed"
 
 [engines."{engine}"]
 lineage = "llama.cpp"
-source = "llama.cpp server as measured on this machine"
+source = "llama.cpp server of the catalogue, with the slots that run here"
 as_of = {day}
-evidence = "measured"
+evidence = "assumed"
 memory_rule = "of-total"
 memory_fraction = 1.0
 reserve = "1 GB"
