@@ -1,5 +1,6 @@
 """A trace replayed through the gateway at what this machine sustains."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,12 @@ from inferometer.workload.trace import Trace
 
 SAMPLE = 48
 """Requests of the trace that the machine's capacity is predicted with."""
+
+LOCAL = "local"
+"""Who gets the key where a trace names no tenants."""
+
+OTHERS = "others"
+"""Who pays for tenants without a key of their own, so that nobody else does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +83,7 @@ def sustained(
 def replay(
     trace: Trace, bounds: Bounds, stack: Stack, chosen: Sustained, *, watts: Watts, seed: int
 ) -> tuple[Bench, Fitting]:
-    """Return an open-loop run of the trace through the gateway, each tenant with its own key.
+    """Return an open-loop run of the trace through the gateway, each of `tenants_of` with its key.
 
     Of a trace that is faster than the machine the first stretch is taken, as many requests as come
     in the time of the replay, and thinned; of a slower one time is pressed together.
@@ -86,17 +93,25 @@ def replay(
     cut, how = fitted(
         trace, bounds, requests=chosen.requests, rate=chosen.rate, seed=seed, first=first
     )
-    keys = {**stack.keys, "": next(iter(stack.keys.values()))}
+    keys = keys_of(trace, stack.keys)
     endpoint = Endpoint(url=stack.gateway, model=stack.alias, keys=keys)
     load = Load(loop="open", watts=watts, warm=0)
     return bench(endpoint, jobs_of(cut, seed), load, engine=stack.engines[0]), how
 
 
+def keys_of(trace: Trace, keys: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the key of each of `tenants_of`, and at "" of whoever has none."""
+    return {**keys, "": keys.get(LOCAL if trace.tenant is None else OTHERS, "")}
+
+
 def tenants_of(trace: Trace, most: int = 16) -> tuple[str, ...]:
-    """Return the tenants that get a key: the busiest of the trace; "local" for none."""
+    """Return the tenants that get a key: the busiest of the trace, and one for all others.
+
+    Others are those beyond `most`, and requests without a tenant. A trace without any is "local".
+    """
     if trace.tenant is None:
-        return ("local",)
+        return (LOCAL,)
     names, counts = np.unique(trace.tenant, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:most]
-    found = tuple(str(names[place]) for place in order if str(names[place]).strip())
-    return found or ("local",)
+    order = np.argsort(-counts, kind="stable")
+    own = [name for name in map(str, names[order]) if name.strip() and name != OTHERS][:most]
+    return (*own, OTHERS) if len(own) < len(names) else tuple(own)
