@@ -7,19 +7,24 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from inferometer.calibrate.files import read
+from inferometer.cli.app import run
 from inferometer.errors import EngineError, ScenarioError
+from inferometer.loop import readings
 from inferometer.loop.bench import Load, bench
 from inferometer.loop.client import Endpoint
 from inferometer.loop.drive import drive
 from inferometer.loop.jobs import Bounds, Job, fitted, jobs_of
-from inferometer.loop.readings import Reading, spent
+from inferometer.loop.processor import is_local
+from inferometer.loop.readings import Reading, Spent, spent
 from inferometer.loop.result import Subject, row_of, write_rows, write_vllm
+from inferometer.loop.summary import summarise
 from inferometer.meter.power import Counters
 from inferometer.meter.scrape import Counted
 from inferometer.workload.trace import Prefixes, Trace
@@ -166,8 +171,20 @@ def test_what_cannot_be_run_is_refused() -> None:
     for wrong in ({"clients": 0}, {"clients": 1, "loop": "spiral"}):
         with pytest.raises(ScenarioError):
             drive(endpoint, jobs(1), **wrong)  # pyrefly: ignore
+    for load in ({"warm": -1}, {"watts": -5.0}, {"watts": 0.0}, {"watts": float("nan")}):
+        with pytest.raises(ScenarioError, match=f"{next(iter(load))} is"):
+            Load(**load)  # pyrefly: ignore
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["127.0.0.1:80", "http://h:abc", "http://h:99999", "http://h:0", "http://[::1", "http://"],
+)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ScenarioError, match="http://HOST:PORT"):
-        Endpoint(url="127.0.0.1:80", model="m")
+        Endpoint(url=url, model="m")
+    with pytest.raises(ScenarioError, match="http://HOST:PORT"):
+        bench(Endpoint(url="http://127.0.0.1:1", model="m"), jobs(1), Load(), engine=url)
 
 
 def test_both_files_are_read_back(tmp_path: Path) -> None:
@@ -180,11 +197,11 @@ def test_both_files_are_read_back(tmp_path: Path) -> None:
     (ours,), (theirs,) = read(tmp_path / "r.csv"), read(tmp_path / "r.json")
     assert ours.metrics["tokens_per_s"] == pytest.approx(found.summary.output_rate, rel=1e-4)
     assert ours.cells["load_type"] == theirs.cells["load_type"] == "concurrency"
-    for row in (ours, theirs):
+    for row, like in ((ours, 1e-4), (theirs, 0.5)):  # theirs is of the whole run, as vLLM's is
         assert (row.model, row.gpu, row.cells["precision"]) == (
             "smollm2-1.7b", "cpu-x86-2core", "q4_1",
         )  # fmt: skip
-        assert row.metrics["tpot_ms_p50"] == pytest.approx(found.summary.tpot.p50 * 1e3, rel=0.5)
+        assert row.metrics["tpot_ms_p50"] == pytest.approx(found.summary.tpot.p50 * 1e3, rel=like)
     assert "a b c" not in (tmp_path / "r.json").read_text()
 
 
@@ -236,3 +253,42 @@ def test_energy_is_measured_or_modelled_or_unknown_never_zero() -> None:
     assert (unknown.joules, unknown.energy_label) == (None, "not measured")
     restarted = spent(reading(5, 1.0), reading(2, 2.0), None)
     assert (restarted.generated_tokens, restarted.joules) == (None, None)
+
+
+def test_energy_of_another_machine_is_not_read_from_this_one() -> None:
+    assert is_local("http://127.0.0.1:1") and is_local("https://localhost")  # noqa: PT018
+    assert not is_local("http://192.0.2.1:1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(readings, "counters", lambda: Counters("rapl", (5,), (0,)))
+        assert readings.read("http://127.0.0.1:1").energy.label == "rapl"
+        assert readings.read("http://127.0.0.2:1").energy == Counters("declared")  # not surely here
+
+
+def test_power_is_energy_over_the_time_that_it_was_counted_for() -> None:
+    """A run whose steady stretch is faster than the whole of it draws no more for that."""
+    with serving(Server()) as endpoint:
+        run = drive(endpoint, jobs(10), clients=2)
+    took = Spent(span=20.0, processor=None, prompt_tokens=None, generated_tokens=None,
+                 joules=500.0, energy_label="rapl")  # fmt: skip
+    summary = summarise(run, took, loop="closed")
+    row = row_of(summary, Subject(model="m", gpu="g"), name="r", day=dt.date(2026, 11, 26))
+    assert float(row["power_w"]) == pytest.approx(25.0)
+    assert float(row["energy_j_per_token"]) == pytest.approx(10.0)
+    modelled = replace(summary, energy_label="modelled")
+    row = row_of(modelled, Subject(model="m", gpu="g"), name="r", day=dt.date(2026, 11, 26))
+    assert (row["power_w"], row["energy_j_per_token"]) == ("", "")
+
+
+def test_what_was_measured_is_shown_though_its_file_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(Server()) as endpoint:
+        asked = ["bench", endpoint.url, "--requests", "2", "--max-output", "3", "--max-prompt", "8"]
+        code = run([*asked, "--csv", str(tmp_path / "no" / "r.csv"), "--format", "json"])
+    shown = capsys.readouterr()
+    assert code == 2
+    assert "r.csv: cannot be written" in shown.err
+    assert json.loads(shown.out)["summary"]["requests"] == 2
+    for rate in ("nan", "-1", "inf"):
+        assert run([*asked, "--rate", rate]) == 2
+    assert "--rate" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import Parameter
 
+from inferometer.cli.options import Format
 from inferometer.errors import ScenarioError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from inferometer.loop.jobs import Bounds, Fitting
     from inferometer.workload.trace import Trace
 
-Format = Literal["table", "json"]
 Loop = Literal["open", "closed", "sessions"]
 
 
@@ -121,8 +121,8 @@ def bench(
     target = Endpoint(url=endpoint.rstrip("/"), model=model, keys=_key(key_variable))
     with interruptible():
         found = run(target, jobs_of(trace, asked.seed), load, engine=engine)
-    _write(found, measured or Measured(), model, csv, json)
     _show(found, fitting, format)
+    _write(found, measured or Measured(), model, csv, json)
 
 
 def cut_trace(asked: Asked, bounds: "Bounds") -> "tuple[Trace, Fitting]":
@@ -144,7 +144,7 @@ def _trace(asked: Asked) -> "Trace":
 
     if asked.trace and asked.workload:
         raise ScenarioError("--trace and --workload: give one of them")
-    if asked.requests < 1 or asked.rate < 0:
+    if asked.requests < 1 or not 0 <= asked.rate < float("inf"):
         raise ScenarioError("--requests must be at least 1 and --rate at least 0")
     if asked.trace:
         return read(asked.trace).trace

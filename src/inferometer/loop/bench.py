@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from inferometer.errors import EngineError
-from inferometer.loop.client import Endpoint
+from inferometer.errors import EngineError, ScenarioError
+from inferometer.loop.client import Endpoint, require_address
 from inferometer.loop.drive import Run, drive
 from inferometer.loop.jobs import Job
 from inferometer.loop.readings import Spent, read, spent
@@ -28,6 +28,12 @@ class Load:
     clients: int = 4
     warm: int = 1
     watts: Watts | None = None
+
+    def __post_init__(self) -> None:
+        if self.warm < 0:
+            raise ScenarioError(f"warm is {self.warm}; at least 0 requests are wanted")
+        if self.watts is not None and not 0 < self.watts < float("inf"):
+            raise ScenarioError(f"watts is {self.watts:g}; more than 0 is wanted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +62,10 @@ def bench(endpoint: Endpoint, jobs: Sequence[Job], load: Load, *, engine: str = 
 
     Raises:
         EngineError: the endpoint went away, or answered nothing.
+        ScenarioError: an engine's address that is none.
     """
     counted = engine or endpoint.url
+    require_address(counted)
     if load.warm:
         short = [_other(job) for job in jobs[: load.warm]]
         with contextlib.suppress(EngineError):  # said once, by the run itself

@@ -41,11 +41,22 @@ class Endpoint:
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ScenarioError(
-                f"endpoint {self.url!r:.80}: http://HOST:PORT or https://HOST is wanted"
-            )
+        require_address(self.url)
+
+
+def require_address(url: str) -> None:
+    """Refuse what is no address of a server.
+
+    Raises:
+        ScenarioError: another scheme, no host, or a port that is none.
+    """
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number or too large, half an IPv6 address
+        good = False
+    if not good:
+        raise ScenarioError(f"endpoint {url!r:.80}: http://HOST:PORT or https://HOST is wanted")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,15 +13,23 @@ LISTENING = "0A"
 """State of a listening socket in /proc/net/tcp."""
 
 
+HERE = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def is_local(url: str) -> bool:
+    """Return whether an address is surely one of this machine."""
+    return urlsplit(url).hostname in HERE
+
+
 def pid_behind(url: str) -> int | None:
     """Return the process that listens at an address of this machine; None where that is unknown.
 
     Unknown are other machines, other systems than Linux, and processes of other users.
     """
-    parts = urlsplit(url)
-    if parts.hostname not in {"127.0.0.1", "localhost", "::1"} or parts.port is None:
+    port = urlsplit(url).port
+    if not is_local(url) or port is None:
         return None
-    inodes = set(_listening(parts.port))
+    inodes = set(_listening(port))
     for folder in PROC.glob("[0-9]*"):
         with suppress(OSError):
             if any(_inode(link) in inodes for link in (folder / "fd").iterdir()):

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from inferometer.errors import LedgerError
-from inferometer.loop.processor import pid_behind, processor_seconds
+from inferometer.loop.processor import is_local, pid_behind, processor_seconds
 from inferometer.meter.exposition import fetch, samples
 from inferometer.meter.power import Counters, between, counters
 from inferometer.meter.scrape import Counted, counted
@@ -19,7 +19,7 @@ class Reading:
         at: Monotonic seconds.
         engine: The engine's own counts; None if it shows none.
         processor: Processor time of the engine's process; None if unknown.
-        energy: Energy counters of the machine.
+        energy: Energy counters of the engine's machine; none where that is not this one.
     """
 
     at: Seconds
@@ -50,18 +50,21 @@ class Spent:
     energy_label: str
 
 
+UNCOUNTED = Counters("declared")
+"""Of another machine, whose counters are not ours."""
+
 NOT_MEASURED = "not measured"
 MODELLED = "modelled"
 
 
 def read(engine_url: str) -> Reading:
-    """Return what can be read of the engine at an address, and of this machine."""
+    """Return what can be read of the engine at an address, and of this machine if it runs here."""
     pid = pid_behind(engine_url)
     return Reading(
         at=time.monotonic(),
         engine=_counted(engine_url),
         processor=None if pid is None else processor_seconds(pid),
-        energy=counters(),
+        energy=counters() if is_local(engine_url) else UNCOUNTED,
     )
 
 
@@ -87,13 +90,11 @@ def spent(first: Reading, last: Reading, watts: Watts | None) -> Spent:
     """
     processor = _difference(first.processor, last.processor)
     joules, label = _energy(first, last, processor, watts)
-    engines = (first.engine, last.engine)
-    same = None not in engines
     return Spent(
         span=last.at - first.at,
         processor=processor,
-        prompt_tokens=_grown(first, last, "prompt") if same else None,
-        generated_tokens=_grown(first, last, "generated") if same else None,
+        prompt_tokens=_grown(first, last, "prompt"),
+        generated_tokens=_grown(first, last, "generated"),
         joules=joules,
         energy_label=label,
     )

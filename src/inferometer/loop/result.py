@@ -61,7 +61,6 @@ def row_of(summary: Summary, subject: Subject, *, name: str, day: dt.date) -> di
     """
     closed = summary.loop != "open"
     measured = summary.energy_label in {"nvml", "rapl"} and summary.joules is not None
-    joules = summary.joules if measured else None
     cells: dict[str, object] = {
         "row_id": name, "source": "inferometer-bench", "model": subject.model,
         "model_family": Path(subject.model).stem, "gpu": subject.gpu, "num_gpus": 1, "tp": 1,
@@ -72,8 +71,8 @@ def row_of(summary: Summary, subject: Subject, *, name: str, day: dt.date) -> di
         "num_requests": summary.requests, "tokens_per_s": summary.output_rate,
         "total_tokens_per_s": summary.total_rate, "req_per_s": summary.request_rate,
         "latency_stat_note": "from when a request was due", "measured_date": day.isoformat(),
-        "energy_j_per_token": joules,
-        "power_w": None if joules is None else joules * summary.output_rate,
+        "energy_j_per_token": summary.joules if measured else None,
+        "power_w": summary.power if measured else None,
         "power_scope": summary.energy_label if measured else "",
         "catalog": subject.catalog, "note": subject.note,
     }  # fmt: skip
@@ -140,7 +139,6 @@ def _vllm(run: Run, summary: Summary, subject: Subject, when: dt.datetime) -> di
     duration = run.ended - run.began
     outputs = sum(shot.output_tokens for shot in good)
     inputs = sum(shot.input_tokens for shot in good)
-    answered = [bool(not shot.error) for shot in shots]
     return {
         "date": when.strftime("%Y%m%d-%H%M%S"), "endpoint_type": "openai", "backend": "openai",
         "model_id": subject.model, "tokenizer_id": subject.model, "num_prompts": len(shots),
@@ -152,7 +150,7 @@ def _vllm(run: Run, summary: Summary, subject: Subject, when: dt.datetime) -> di
         "total_token_throughput": (inputs + outputs) / duration,
         "input_lens": [shot.input_tokens for shot in shots],
         "output_lens": [shot.output_tokens for shot in shots],
-        "ttfts": [shot.ttft if ok else 0.0 for shot, ok in zip(shots, answered, strict=True)],
+        "ttfts": [0.0 if shot.error else shot.ttft for shot in shots],
         "itls": [list(shot.gaps) for shot in shots],
         "start_times": [shot.due - run.began for shot in shots],
         "errors": [shot.error for shot in shots], "generated_texts": [""] * len(shots),

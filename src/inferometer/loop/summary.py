@@ -16,6 +16,7 @@ from inferometer.units import (
     PerSecond,
     Seconds,
     TokensPerSecond,
+    Watts,
 )
 
 LEAST = 2
@@ -47,6 +48,7 @@ class Summary:
         late: How much later than due requests were sent, 99th percentile.
         processor: Processor time of the engine per output token; None if unknown.
         joules: Energy per output token; None if not known.
+        power: Mean draw over the whole run, as that energy is; None if not known.
         energy_label: How it is known.
     """
 
@@ -69,6 +71,7 @@ class Summary:
     late: Seconds
     processor: Seconds | None
     joules: JoulesPerToken | None
+    power: Watts | None
     energy_label: str
 
     @property
@@ -113,6 +116,7 @@ def summarise(run: Run, spent: Spent, *, loop: str, offered: PerSecond = 0.0) ->
         late=float(np.quantile([max(shot.sent - shot.due, 0.0) for shot in run.shots], 0.99)),
         processor=None if spent.processor is None else spent.processor / every,
         joules=None if spent.joules is None else spent.joules / every,
+        power=None if spent.joules is None else spent.joules / spent.span,
         energy_label=spent.energy_label,
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """A short sweep of a live engine: the few runs from which the time of its steps can be told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +9,9 @@ from inferometer.loop.bench import Bench, Load, bench
 from inferometer.loop.client import Endpoint
 from inferometer.loop.jobs import Job, jobs_of
 from inferometer.loop.summary import Summary
-from inferometer.units import Seconds, Watts
+from inferometer.loop.supervise import Say
+from inferometer.units import Seconds
 from inferometer.workload.trace import Trace
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +107,8 @@ def _step(found: Bench) -> Step:
 
 
 def _run(
-    endpoint: Endpoint, clients: int, count: int, prompt: int, output: int, seed: int,
-    watts: Watts | None = None,
-) -> Bench:  # fmt: skip
+    endpoint: Endpoint, clients: int, count: int, prompt: int, output: int, seed: int
+) -> Bench:
     trace = Trace(
         arrival=np.zeros(count),
         input_tokens=np.full(count, prompt),
@@ -118,4 +116,4 @@ def _run(
         name="sweep",
     )
     jobs: list[Job] = jobs_of(trace, seed)
-    return bench(endpoint, jobs, Load(clients=clients, watts=watts))
+    return bench(endpoint, jobs, Load(clients=clients))
