@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from inferometer.errors import ScenarioError
-from inferometer.loop.setting import Setting, changed, read_settings, setting_text
+from inferometer.loop.launch import vllm
+from inferometer.loop.setting import Setting, context_for, read_settings, setting_text
+from inferometer.loop.stack import StackSpec, build
 
 
 def test_the_defaults_are_what_the_engine_ships() -> None:
@@ -47,5 +49,26 @@ def test_a_wrong_file_is_refused_by_field(tmp_path: Path, text: str, said: str) 
     assert said in str(refused.value)
 
 
-def test_changes_that_are_none_change_nothing() -> None:
-    assert changed(Setting(), slots=None, kv="q8_0") == Setting(kv="q8_0")
+def test_a_context_holds_what_it_is_for_and_what_the_engine_adds() -> None:
+    assert [context_for(tokens) for tokens in (1, 48, 49, 160)] == [64, 64, 128, 192]
+
+
+def test_vllm_refuses_what_it_would_ignore() -> None:
+    for setting, name in (
+        (Setting(kv="q8_0"), "kv"), (Setting(threads=2), "threads"),
+        (Setting(weights="q4_0"), "weights"), (Setting(micro_batch=64), "micro_batch"),
+    ):  # fmt: skip
+        with pytest.raises(ScenarioError, match=rf"setting\.{name} is .*leave it out for vLLM"):
+            vllm(setting, "m", alias="m", port=1)
+
+
+@pytest.mark.parametrize("engines", [0, -1, 65])
+def test_engines_are_as_many_as_a_machine_may_run(tmp_path: Path, engines: int) -> None:
+    with pytest.raises(ScenarioError, match=f"engines is {engines}; 1 to 64"):
+        build(StackSpec(engines=engines, kind="vllm", model="m"), tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ScenarioError, match=r"file: cannot be written: .*another folder"):
+        build(StackSpec(kind="vllm", model="m"), tmp_path / "file")

@@ -11,11 +11,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from loop_cases import command, gone, require_engine, run
+from loop_cases import alive, command, gone, require_engine, run
 
 from inferometer.errors import EngineError
 from inferometer.loop.launch import model_file
-from inferometer.loop.service import Service
+from inferometer.loop.service import Service, start, stop
 from inferometer.loop.supervise import running
 from inferometer.loop.variants import format_of, weights_file
 
@@ -124,6 +124,22 @@ def test_an_engine_that_ends_at_once_says_why(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="no memory for it"), running([service], say=print):
         pass
     assert not service.running
+
+
+def test_what_a_dead_process_started_is_ended_too(tmp_path: Path) -> None:
+    words = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', "
+    words += "'import time; time.sleep(60)']).pid, flush=True)"
+    service = Service(
+        name="s", words=(sys.executable, "-c", words), ready_url="", log=tmp_path / "log"
+    )
+    start(service)
+    assert service.process is not None
+    service.process.wait()
+    child = int((tmp_path / "log").read_text())
+    assert not service.running
+    assert alive(child)
+    stop([service])
+    assert gone([child])
 
 
 def test_a_variant_is_a_whole_model_in_its_format(

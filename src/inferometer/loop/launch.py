@@ -109,12 +109,22 @@ def llama_cpp(setting: Setting, model: Path, *, alias: str, port: int) -> Comman
     return Command(words=(python, "-P", str(_SERVER), argument), environment=QUIET)
 
 
+_NOT_VLLM = ("weights", "kv", "micro_batch", "threads")
+"""Fields of a setting whose values mean nothing to vLLM."""
+
+
 def vllm(setting: Setting, model: str, *, alias: str, port: int) -> Command:
     """Return the command of a vLLM server; the weights are what `model` holds.
 
     Raises:
-        ScenarioError: vLLM is not installed.
+        ScenarioError: vLLM is not installed, or a part of the setting that it cannot follow.
     """
+    for name in _NOT_VLLM:
+        if getattr(setting, name) != getattr(Setting(), name):
+            raise ScenarioError(
+                f"setting.{name} is {getattr(setting, name)!r}, which is llama.cpp's to follow; "
+                "leave it out for vLLM"
+            )
     python = engine_python("vllm")
     words = (
         *(python, "-m", "vllm.entrypoints.openai.api_server", "--host", "127.0.0.1"),

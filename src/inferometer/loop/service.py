@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from inferometer.errors import EngineError
+from inferometer.errors import EngineError, ScenarioError
 
 GRACE = 8.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -60,8 +60,16 @@ class Service:
 
 
 def start(service: Service) -> None:
-    """Start the process, in a session of its own so that a signal of the terminal comes to us."""
-    with service.log.open("ab") as log:
+    """Start the process, in a session of its own so that a signal of the terminal comes to us.
+
+    Raises:
+        ScenarioError: its log cannot be written.
+    """
+    try:
+        log = service.log.open("ab")
+    except OSError as error:
+        raise ScenarioError(f"{service.log}: cannot be written: {error.strerror}") from error
+    with log:
         service.process = subprocess.Popen(  # noqa: S603
             list(service.words),
             env={**os.environ, **service.environment},
@@ -106,16 +114,17 @@ def answers(url: str, *, timeout: float = 1.0) -> bool:
 
 
 def stop(services: Sequence[Service]) -> None:
-    """End the processes: a request first, force after `GRACE`; none is left."""
+    """End the processes: a request first, force after `GRACE`; none is left.
+
+    What a process started is ended with it, also where the process itself has died before.
+    """
     for service in services:
-        if service.running:
-            _signal(service, signal.SIGTERM)
+        _signal(service, signal.SIGTERM)
     until = time.monotonic() + GRACE
     while any(s.running for s in services) and time.monotonic() < until:
         time.sleep(PAUSE)
     for service in services:
-        if service.running:
-            _signal(service, signal.SIGKILL)
+        _signal(service, signal.SIGKILL)
         if service.process is not None:
             service.process.wait()
 

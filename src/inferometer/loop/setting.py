@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,18 @@ AS_SHIPPED = "as-shipped"
 KV_FORMATS = ("f16", "q8_0", "q4_0")
 """Formats of the KV cache that llama.cpp's CPU kernels read."""
 
+MOST_ENGINES = 64
+"""Engines beyond which a number of them on one machine is taken for a slip."""
+
 LARGEST = 1 << 20
 """Slots, tokens or threads beyond which a setting is taken for a slip."""
+
+
+SPARE = 16
+"""Tokens of context beyond prompt and output: what an engine adds at the start of a prompt."""
+
+CONTEXT_STEP = 64
+"""Tokens to whose multiples a context is rounded up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +68,9 @@ class Setting:
         return ", ".join(parts)
 
 
+NAMES = tuple(field.name for field in fields(Setting))
+
+
 def _faults(setting: Setting) -> Iterator[str]:
     for name, least in (("slots", 1), ("context", 64), ("batch", 32), ("micro_batch", 32)):
         if not least <= getattr(setting, name) <= LARGEST:
@@ -68,9 +81,9 @@ def _faults(setting: Setting) -> Iterator[str]:
         yield f"kv is {setting.kv!r}; one of {', '.join(KV_FORMATS)}"
 
 
-def changed(base: Setting, **changes: Any) -> Setting:
-    """Return `base` with every change that is not None."""
-    return replace(base, **{name: value for name, value in changes.items() if value is not None})
+def context_for(tokens: int) -> int:
+    """Return the context of a slot that holds so many tokens of prompt and output."""
+    return -(-(tokens + SPARE) // CONTEXT_STEP) * CONTEXT_STEP
 
 
 def read_settings(path: Path) -> tuple[Setting, int]:
@@ -94,10 +107,9 @@ def read_settings(path: Path) -> tuple[Setting, int]:
 
 
 def _setting(table: Mapping[str, Any], path: Path) -> Setting:
-    known = [field.name for field in fields(Setting)]
     for key in table:
-        if key not in known:
-            raise ScenarioError(f"{path}: setting.{key}: unknown; known are {', '.join(known)}")
+        if key not in NAMES:
+            raise ScenarioError(f"{path}: setting.{key}: unknown; known are {', '.join(NAMES)}")
     try:
         return msgspec.convert(table, Setting)
     except msgspec.ValidationError as error:
@@ -121,24 +133,29 @@ def _of_deployment(table: Mapping[str, Any], path: Path) -> tuple[Setting, int]:
             f"{path}: deployment.engine is {engine!r}; here llama.cpp is launched. For vLLM give "
             "`up --engine vllm --model NAME`"
         )
-    named = {ours: table[name] for name, ours in _OF_DEPLOYMENT.items() if table.get(name)}
+    named = {  # 0 and "" leave it to the engine, as in any scenario
+        ours: table[name] for name, ours in _OF_DEPLOYMENT.items() if table.get(name)
+    }
     if named.get("kv") in {"bf16", "fp16"}:
         named["kv"] = "f16"
     replicas = table.get("replicas", 1)
-    if not isinstance(replicas, int) or not 1 <= replicas <= 64:
-        raise ScenarioError(f"{path}: deployment.replicas is {replicas!r}; 1 to 64 run locally")
+    if not isinstance(replicas, int) or not 1 <= replicas <= MOST_ENGINES:
+        raise ScenarioError(
+            f"{path}: deployment.replicas is {replicas!r}; 1 to {MOST_ENGINES} run locally"
+        )
     return _setting(named, path), replicas
 
 
 def setting_text(setting: Setting) -> str:
     """Return the setting as a file that `up` reads."""
-    lines = [f"{name} = {_toml(getattr(setting, name))}" for name in _names()]
-    return "\n".join(("[setting]", *lines, ""))
+    return toml_table("[setting]", {name: getattr(setting, name) for name in NAMES})
 
 
-def _names() -> list[str]:
-    return [field.name for field in fields(Setting)]
+def toml_table(head: str, values: Mapping[str, object]) -> str:
+    """Return a table of TOML with its head."""
+    return "\n".join((head, *(f"{name} = {toml_value(one)}" for name, one in values.items()), ""))
 
 
-def _toml(value: object) -> str:
+def toml_value(value: object) -> str:
+    """Return a value of TOML: strings, numbers and flags are written as in JSON."""
     return msgspec.json.encode(value).decode()

@@ -8,12 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from inferometer.errors import ScenarioError
 from inferometer.loop.launch import ENGINES, free_port, model_file, require_free
 from inferometer.loop.service import Service
-from inferometer.loop.setting import Setting
+from inferometer.loop.setting import MOST_ENGINES, Setting, toml_table, toml_value
 from inferometer.loop.supervise import Say, running
 from inferometer.meter.gateway.keys import mint
 
@@ -62,7 +60,6 @@ class StackSpec:
         port: Port of the gateway; 0 for a free one, None for no gateway.
         control_port: Port of its health and metrics; 0 for a free one.
         tenants: Who gets a key.
-        prices: TOML file of own price rows for the gateway.
     """
 
     setting: Setting = field(default_factory=Setting)
@@ -74,22 +71,25 @@ class StackSpec:
     port: int | None = 0
     control_port: int = 0
     tenants: tuple[str, ...] = ("local",)
-    prices: Path | None = None
 
 
 def build(spec: StackSpec, folder: Path) -> Stack:
     """Return the stack of `spec`, its files in `folder`; nothing is started.
 
     Raises:
-        ScenarioError: an engine that is not known or not installed, a port that is taken, a model
-            file that is not whole, or a tenant given twice.
+        ScenarioError: an engine that is not known or not installed, too few or many of them, a
+            port that is taken, a model file that is not whole, a tenant given twice, or a folder
+            that cannot be written.
     """
     if spec.kind not in ENGINES:
         raise ScenarioError(f"engine {spec.kind!r}: not one of {', '.join(ENGINES)}")
+    if not 1 <= spec.engines <= MOST_ENGINES:
+        raise ScenarioError(f"engines is {spec.engines}; 1 to {MOST_ENGINES} run locally")
     ports = _ports(spec)
     require_free(ports)
     model = _model(spec)
-    folder.mkdir(parents=True, exist_ok=True)
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     found = [port or free_port() for _, port in ports]
     services = [_engine(spec, model, found[place], place, folder) for place in range(spec.engines)]
     engines = tuple(f"http://127.0.0.1:{port}" for port in found[: spec.engines])
@@ -116,6 +116,16 @@ def up(spec: StackSpec, *, say: Say, folder: Path | None = None) -> Iterator[Sta
         stack = build(spec, folder or Path(scratch))
         with running(stack.services, say=say):
             yield stack
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ScenarioError(
+            f"{path}: cannot be written: {error.strerror}; choose another folder"
+        ) from error
 
 
 def _model(spec: StackSpec) -> str:
@@ -158,7 +168,8 @@ def _gateway(
     secret = secrets.token_urlsafe(32)
     minted = {tenant: mint(secret.encode()) for tenant in spec.tenants}
     config = folder / "gateway.toml"
-    config.write_text(_config(spec, engines, ports, folder, minted), encoding="utf-8")
+    with _writing(config):
+        config.write_text(_config(spec, engines, ports, folder, minted), encoding="utf-8")
     service = Service(
         name="gateway",
         words=(sys.executable, "-m", "inferometer", "gateway", "--config", str(config)),
@@ -184,23 +195,14 @@ def _config(
         "ledger": str(folder / "ledger.db"),
         "lb_window": 0.0,
         "grace": 5.0,
-        **({"prices": str(spec.prices)} if spec.prices else {}),
     }
-    tables = [_table("[gateway]", gateway)]
+    tables = [toml_table("[gateway]", gateway)]
     for place, engine in enumerate(engines):
         upstream = {"name": f"engine-{place}", "url": f"{engine}/v1", "health": "/health"}
-        models = f"models = {{ {_text(spec.alias)} = {_text(spec.alias)} }}\n"
+        models = f"models = {{ {toml_value(spec.alias)} = {toml_value(spec.alias)} }}\n"
         routes = 'routes = ["chat", "completions", "responses", "messages"]\n'
-        tables.append(_table("[[upstream]]", upstream) + models + routes)
+        tables.append(toml_table("[[upstream]]", upstream) + models + routes)
     for tenant, (_, hashed) in minted.items():
         key = {"id": f"key-{tenant}", "hash": hashed, "tenant": tenant, "may_attribute": True}
-        tables.append(_table("[[key]]", key))
+        tables.append(toml_table("[[key]]", key))
     return "\n".join(tables)
-
-
-def _table(head: str, values: Mapping[str, object]) -> str:
-    return "\n".join((head, *(f"{name} = {_text(value)}" for name, value in values.items()), ""))
-
-
-def _text(value: object) -> str:
-    return msgspec.json.encode(value).decode()  # strings, numbers and flags are the same in TOML

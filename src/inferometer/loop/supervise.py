@@ -23,6 +23,7 @@ START_TIMEOUT = 180.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 Say = Callable[[str], None]
+"""Who is told what is under way, a line at a time."""
 
 
 @contextmanager
@@ -66,6 +67,7 @@ def _again(service: Service, deaths: list[float], say: Say) -> None:
             f"{tail(service)}"
         )
     say(f"{service.name}: died; starting it again")
+    stop([service])  # what it had started may live on, and hold its memory
     start(service)
     took = wait_ready(service, timeout=START_TIMEOUT)
     say(f"{service.name}: ready again after {took:.1f} s (process {service.pid})")
