@@ -1,7 +1,7 @@
 """The walk over settings of a live engine: predict, drop, measure, keep what pays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from inferometer.errors import InfeasibleError, ScenarioError
@@ -9,7 +9,7 @@ from inferometer.loop.forecast import forecast
 from inferometer.loop.interval import Interval, saving
 from inferometer.loop.jobs import jobs_of
 from inferometer.loop.quality import Position, Quality, judged
-from inferometer.loop.setting import Setting, changed
+from inferometer.loop.setting import Setting
 from inferometer.loop.sweep import Sizes
 from inferometer.loop.trial import Bed, measured, overlay, qualities
 from inferometer.loop.walk import (
@@ -18,8 +18,7 @@ from inferometer.loop.walk import (
     Candidate,
     Family,
     candidates,
-    mean_misses,
-    misses,
+    missed,
     price,
 )
 from inferometer.workload.slo import Slo
@@ -64,6 +63,10 @@ class Task:
     def __post_init__(self) -> None:
         if self.rounds < 2 or self.measured < 1:
             raise ScenarioError("optimise: at least 2 rounds of at least 1 setting are wanted")
+        if self.slo.goodput is not None:
+            raise ScenarioError(
+                "optimise: a goodput target is not judged here; state latency targets alone"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,16 +100,16 @@ def optimise(task: Task, bed: Bed) -> Findings:
     walk = candidates(task.shipped, task.axes)
     _judge(walk, task, bed)
     _predict(walk, task, bed)
-    chosen = _chosen(walk, task, bed)
+    chosen = promising(walk, task, bed)
     theory = _theory(task) if task.theory else None
     _measure([*chosen, *([theory] if theory else [])], task, bed)
-    return _decided(chosen, walk, theory, task, bed)
+    return decision(chosen, walk, theory, task, bed)
 
 
 def _judge(walk: Sequence[Candidate], task: Task, bed: Bed) -> None:
     """Drop settings whose weights or cache lose too much."""
     found: dict[tuple[str, str], Quality] = {}
-    reference = _asked(changed(task.shipped, weights=REFERENCE, kv="f16"), task, bed)
+    reference = _asked(replace(task.shipped, weights=REFERENCE, kv="f16"), task, bed)
     for one in walk:
         key = one.setting.weights, one.setting.kv
         if key not in found:
@@ -146,7 +149,7 @@ def _predict(walk: Sequence[Candidate], task: Task, bed: Bed) -> None:
         )  # fmt: skip
 
 
-def _chosen(walk: Sequence[Candidate], task: Task, bed: Bed) -> list[Candidate]:
+def promising(walk: Sequence[Candidate], task: Task, bed: Bed) -> list[Candidate]:
     """Return the settings to measure, the shipped one first: those that are predicted to pay."""
     shipped, rest = walk[0], walk[1:]
     before = _price(shipped, bed)
@@ -154,9 +157,8 @@ def _chosen(walk: Sequence[Candidate], task: Task, bed: Bed) -> list[Candidate]:
     for one in rest:
         if one.dropped or one.predicted is None:
             continue
-        missed = "; ".join(misses(one.predicted, task.slo))
-        if missed:
-            one.dropped = f"SLO as predicted: {missed}"
+        if beyond := missed([one.predicted], task.slo):
+            one.dropped = f"SLO as predicted: {beyond}"
         elif _price(one, bed) >= before:
             one.dropped = f"does not pay as predicted: {1 - _price(one, bed) / before:+.1%}"
         else:
@@ -164,10 +166,10 @@ def _chosen(walk: Sequence[Candidate], task: Task, bed: Bed) -> list[Candidate]:
     within.sort(key=lambda one: _price(one, bed))
     for one in within[task.measured :]:
         one.dropped = f"not measured: {task.measured} are predicted to pay more"
-    if not within and shipped.predicted and any(misses(shipped.predicted, task.slo)):
-        missed = "; ".join(misses(shipped.predicted, task.slo))
+    beyond = missed([shipped.predicted], task.slo) if shipped.predicted else ""
+    if beyond and not within:
         raise InfeasibleError(
-            f"optimise: no setting keeps the SLO, the shipped one neither ({missed}); relax it, "
+            f"optimise: no setting keeps the SLO, the shipped one neither ({beyond}); relax it, "
             "send shorter prompts or allow fewer slots"
         )
     return [shipped, *within[: task.measured]]
@@ -181,7 +183,7 @@ def _price(one: Candidate, bed: Bed) -> float:
 
 
 def _theory(task: Task) -> Candidate:
-    return Candidate(setting=changed(task.shipped, weights=REFERENCE, slots=1))
+    return Candidate(setting=replace(task.shipped, weights=REFERENCE, slots=1))
 
 
 def _measure(chosen: Sequence[Candidate], task: Task, bed: Bed) -> None:
@@ -198,25 +200,30 @@ def _measure(chosen: Sequence[Candidate], task: Task, bed: Bed) -> None:
             )
 
 
-def _decided(
+def decision(
     chosen: Sequence[Candidate], walk: Sequence[Candidate], theory: Candidate | None, task: Task,
     bed: Bed,
 ) -> Findings:  # fmt: skip
+    """Return what is kept of measured settings, the shipped one first; the others get a reason.
+
+    Raises:
+        InfeasibleError: nothing keeps the SLO as measured, the shipped setting neither.
+    """
     shipped, rest = chosen[0], chosen[1:]
     cost = bed.machine.cost
     before = [price(run, cost) for run in shipped.runs]
     kept = list[tuple[float, Candidate, Interval]]()
     for one in rest:
         found = saving(before, [price(run, cost) for run in one.runs])
-        if missed := "; ".join(mean_misses(one.runs, task.slo)):
-            one.dropped = f"SLO as measured: {missed}"
+        if beyond := missed(one.runs, task.slo):
+            one.dropped = f"SLO as measured: {beyond}"
         elif found.low <= 0:
             one.dropped = f"may not pay: saving {found.mean:.1%}, at least {found.low:.1%}"
         else:
             kept.append((found.mean, one, found))
     if not kept:
-        if missed := "; ".join(mean_misses(shipped.runs, task.slo)):
-            raise InfeasibleError(f"optimise: no measured setting keeps the SLO; shipped: {missed}")
+        if beyond := missed(shipped.runs, task.slo):
+            raise InfeasibleError(f"optimise: no measured setting keeps the SLO; shipped: {beyond}")
         return Findings(shipped=shipped, best=shipped, walk=tuple(walk), predicted=0.0,
                         saved=saving(before, before), theory=theory)  # fmt: skip
     _, best, found = max(kept, key=lambda item: item[0])

@@ -5,11 +5,11 @@ from typing import Any
 
 from inferometer.loop.interval import interval
 from inferometer.loop.optimise import Findings
+from inferometer.loop.quality import Quality
+from inferometer.loop.readings import NOT_MEASURED
 from inferometer.loop.summary import Summary
 from inferometer.loop.walk import Candidate, price
 from inferometer.units import UsdPerSecond
-
-ENERGY_UNKNOWN = "not measured"
 
 
 def settings_rows(found: Findings, cost: UsdPerSecond) -> list[dict[str, Any]]:
@@ -97,22 +97,30 @@ def difference(found: Findings) -> str:
     shipped, best = found.shipped, found.best
     if best is shipped:
         return "Nothing was changed: no setting surely pays within SLO and quality."
-    parts = []
-    for name, one in (("shipped", shipped), ("kept", best)):
-        if one.predicted is None:
-            continue
-        rate = _mean([run.output_rate for run in one.runs]) / one.predicted.output_rate
-        gap = _mean([run.tpot.p50 for run in one.runs]) / one.predicted.tpot.p50
-        first = _mean([run.ttft.p50 for run in one.runs]) / one.predicted.ttft.p50
-        where = "prompts (TTFT)" if abs(first - 1) > abs(gap - 1) else "decode steps (TPOT)"
-        parts.append(
-            f"the {name} setting reached {rate:.2f} x its predicted throughput, with TPOT "
-            f"{gap:.2f} x and TTFT {first:.2f} x as predicted, so {where} account for most of it"
-        )
+    parts = [
+        f"the {name} setting {_off(one.runs, one.predicted)}"
+        for name, one in (("shipped", shipped), ("kept", best))
+        if one.predicted is not None
+    ]
     return (
         f"Predicted {found.predicted:.1%}, measured {found.saved.mean:.1%}: " + "; ".join(parts)
         + "."
     )  # fmt: skip
+
+
+def _off(runs: Sequence[Summary], ahead: Summary) -> str:
+    """Return how far runs were from their forecast, and which part of a request's time by more."""
+    rate = _mean([run.output_rate for run in runs]) / ahead.output_rate
+    gap = _mean([run.tpot.p50 for run in runs])
+    first = _mean([run.ttft.p50 for run in runs])
+    steps = _mean([run.output_tokens for run in runs]) - 1
+    waited, decoded = first - ahead.ttft.p50, (gap - ahead.tpot.p50) * steps
+    where = "prompts (TTFT)" if abs(waited) > abs(decoded) else "decode steps (TPOT)"
+    return (
+        f"reached {rate:.2f} x its predicted throughput, with TPOT {gap / ahead.tpot.p50:.2f} x "
+        f"and TTFT {first / ahead.ttft.p50:.2f} x as predicted: {waited:+.3g} s to a request's "
+        f"first token, {decoded:+.3g} s from there to its last, so {where} were off by more"
+    )
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -124,11 +132,18 @@ def headline(found: Findings) -> str:
     saved, quality = found.saved, found.best.quality
     if found.best is found.shipped:
         return "measured saving: none; nothing surely pays within SLO and quality"
-    kept = "" if quality is None else f", perplexity {quality.ratio:.3f} x the reference (bound)"
+    kept = "" if quality is None else f", {_kept(quality)}"
     return (
         f"measured saving: {saved.mean:.1%} of $/Mtok (95 % interval {saved.low:.1%} to "
         f"{saved.high:.1%}, {saved.runs} rounds; predicted {found.predicted:.1%}) by "
         f"{found.best.setting} over {found.shipped.setting} as shipped{kept}"
+    )
+
+
+def _kept(quality: Quality) -> str:
+    return (
+        f"perplexity {quality.ratio:.3f} x the reference (from listed probabilities; "
+        f"{quality.outside:.1%} of places are outside the list)"
     )
 
 
@@ -137,8 +152,8 @@ def energy_line(found: Findings) -> str:
     lines = []
     for name, one in (("shipped", found.shipped), ("kept", found.best)):
         known = [run.joules for run in one.runs if run.joules is not None]
-        label = one.runs[0].energy_label if one.runs else ENERGY_UNKNOWN
-        value = f"{_mean(known):.3g} J" if known else ENERGY_UNKNOWN
+        label = one.runs[0].energy_label if one.runs else NOT_MEASURED
+        value = f"{_mean(known):.3g} J" if known else NOT_MEASURED
         lines.append(f"{name} {value} ({label})")
     return "energy per output token: " + ", ".join(lines)
 

@@ -2,13 +2,13 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from inferometer.errors import ScenarioError
 from inferometer.loop.quality import Quality
-from inferometer.loop.setting import Setting, changed
+from inferometer.loop.setting import Setting
 from inferometer.loop.summary import Summary
-from inferometer.outcome import Latency
 from inferometer.units import Fraction, UsdPerSecond, UsdPerToken
 from inferometer.workload.slo import Slo
 
@@ -86,7 +86,7 @@ def candidates(shipped: Setting, axes: Axes) -> list[Candidate]:
     names = ("weights", "kv", "slots", "threads", "batch", "prefix_cache")
     values = [_with(getattr(axes, name), getattr(shipped, name)) for name in names]
     settings = [
-        changed(shipped, **dict(zip(names, combination, strict=True)))
+        replace(shipped, **dict(zip(names, combination, strict=True)))
         for combination in itertools.product(*values)
     ]
     return [Candidate(setting=setting) for setting in dict.fromkeys((shipped, *settings))]
@@ -101,17 +101,12 @@ def price(summary: Summary, cost: UsdPerSecond) -> UsdPerToken:
     return cost / summary.total_rate
 
 
-def misses(summary: Summary, slo: Slo) -> Iterator[str]:
-    """Yield every target that a run missed, with what it reached."""
-    for target in slo.targets:
-        found: Latency = getattr(summary, target.metric)
-        reached: float = getattr(found, target.quantile)
-        if not reached <= target.limit * (1 - slo.headroom):
-            yield f"{target}: {reached * 1e3:.4g} ms"
+def missed(runs: Sequence[Summary], slo: Slo) -> str:
+    """Return every target that the mean of runs missed, with what it reached; "" for none."""
+    return "; ".join(_misses(runs, slo))
 
 
-def mean_misses(runs: Sequence[Summary], slo: Slo) -> Iterator[str]:
-    """Yield every target that the mean of runs missed."""
+def _misses(runs: Sequence[Summary], slo: Slo) -> Iterator[str]:
     for target in slo.targets:
         values = [getattr(getattr(run, target.metric), target.quantile) for run in runs]
         reached = sum(values) / len(values)
@@ -128,6 +123,10 @@ class Bound:
     """
 
     ratio: Fraction = 1.05
+
+    def __post_init__(self) -> None:
+        if not self.ratio > 0:
+            raise ScenarioError(f"bound is {self.ratio:g}; more than 0 is wanted, such as 1.05")
 
     def fault(self, quality: Quality) -> str:
         """Return why a quality is not good enough, "" if it is."""

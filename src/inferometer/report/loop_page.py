@@ -112,7 +112,7 @@ def quality_figure(rows: Rows) -> Figure:
         axes.text(0.99, 0.97 - 0.07 * place, name, color=colour, transform=axes.transAxes,
                   ha="right", va="top", fontsize=10)  # fmt: skip
     axes.axvline(1.0, color=MUTED, linewidth=1, linestyle="--")
-    axes.set(xlabel="perplexity over the reference's (lower bounds)", ylim=(0, None),
+    axes.set(xlabel="perplexity over the reference's (listed probabilities)", ylim=(0, None),
              ylabel="USD per million tokens")  # fmt: skip
     left, right = axes.get_xlim()
     axes.set_xlim(min(left, 0.95), max(right, 1.1))
