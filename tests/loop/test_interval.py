@@ -3,9 +3,10 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from inferometer.errors import ScenarioError
-from inferometer.loop.interval import interval, saving, student
+from inferometer.loop.interval import NORMAL, STUDENT, interval, saving, student
 
 COSTS = st.lists(st.floats(0.1, 100.0), min_size=2, max_size=8)
 
@@ -15,6 +16,12 @@ def test_a_textbook_interval() -> None:
     found = interval([9.8, 10.2, 10.4, 9.8])
     assert found.mean == pytest.approx(10.05)
     assert found.high - found.mean == pytest.approx(3.182 * 0.3 / 2, rel=1e-6)
+
+
+def test_the_table_is_the_distribution() -> None:
+    for freedom, listed in STUDENT.items():
+        assert listed == pytest.approx(stats.t.ppf(0.975, freedom), abs=6e-4), freedom
+    assert pytest.approx(stats.norm.ppf(0.975), abs=6e-4) == NORMAL
 
 
 @given(COSTS)
