@@ -1,9 +1,9 @@
 """`inferometer calibrate`: fit the model to measurements and write a dated overlay."""
 
 import datetime as dt
-import sys
 from pathlib import Path
 
+from inferometer.cli.progress import say
 from inferometer.errors import ScenarioError
 
 
@@ -59,11 +59,11 @@ def calibrate(
                             f"{refusals[0].reason if refusals else 'no rows'}")  # fmt: skip
     source = fit_source({row.source for row in rows}, date or dt.datetime.now(dt.UTC).date())
     begun = unfitted(efficiencies()) if shipped else efficiencies(start)
-    _say(f"{len(observations)} rows, {len(refusals)} refused")
+    say(f"{len(observations)} rows, {len(refusals)} refused")
     values = calibrated(observations, begun, source)
-    spreads = residuals_of(observations, begun, source, _say) if cross_validate else []
+    spreads = residuals_of(observations, begun, source, say) if cross_validate else []
     write(output, values, spreads, basis_of(observations, source), shipped=shipped)
-    _say(f"{output}: written")
+    say(f"{output}: written")
 
 
 def _here(endpoint: str, served: Path | None, slots: int, model: str, output: Path) -> None:
@@ -78,9 +78,9 @@ def _here(endpoint: str, served: Path | None, slots: int, model: str, output: Pa
     with interruptible():
         found = calibrated_here(
             Endpoint(url=endpoint.rstrip("/"), model=model), model_file(served),
-            Setting(slots=slots), output, _say,
+            Setting(slots=slots), output, say,
         )  # fmt: skip
-    _say(f"{output}: written; use it as --catalog, or --overlay of validate")
+    say(f"{output}: written; use it as --catalog, or --overlay of validate")
     show_rows("Fitted", [
         {"parameter": "arithmetic, GFLOP/s", "value": found.arithmetic / 1e9},
         {"parameter": "constant of a step, ms", "value": found.step * 1e3},
@@ -88,7 +88,3 @@ def _here(endpoint: str, served: Path | None, slots: int, model: str, output: Pa
         {"parameter": "each prompt token beyond arithmetic, ms", "value": found.prefill * 1e3},
         {"parameter": "request outside of steps, ms", "value": found.request * 1e3},
     ])  # fmt: skip
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inferometer.errors import EngineError
+from inferometer.cli.progress import say
+from inferometer.errors import EngineError, InfeasibleError, ScenarioError
 
 if TYPE_CHECKING:
     from inferometer.loop.bench import Bench
@@ -58,7 +59,6 @@ def demo(
         plan: HTML file for the plan of a fleet.
         seed: Of everything that is drawn.
     """
-    from inferometer.cli.app import run
     from inferometer.loop.jobs import Bounds
     from inferometer.loop.supervise import interruptible
 
@@ -72,26 +72,22 @@ def demo(
         _plan(folder / "ledger.db", plan)
     _title("What pays on this engine")
     source = ["--trace", trace] if trace else []
-    _must(run(["optimise", *source, "--requests", str(requests), "--max-prompt", str(max_prompt),
-               "--max-output", str(max_output), "--rounds", str(rounds), "--measure", "2",
-               "--slots", "4", "8", "--slo", "tpot p50 <= 250 ms", "--theory-check",
-               "--report", str(report), "--seed", str(seed)]))  # fmt: skip
+    _run("optimise", *source, "--requests", str(requests), "--max-prompt", str(max_prompt),
+         "--max-output", str(max_output), "--rounds", str(rounds), "--measure", "2",
+         "--slots", "4", "8", "--slo", "tpot p50 <= 250 ms", "--theory-check",
+         "--report", str(report), "--seed", str(seed))  # fmt: skip
     sys.stdout.write(f"report: {report}\n")
     sys.stdout.write(f"the whole loop took {time.monotonic() - began:.0f} s\n")
 
 
 def _plan(ledger: Path, page: Path) -> None:
     """Plan a fleet from the ledger's traffic: the choice here, the whole answer on a page."""
-    from inferometer.cli.app import run
     from inferometer.cli.result import show_rows
 
     answer = io.StringIO()
     with contextlib.redirect_stdout(answer):
-        code = run([
-            "plan", "--trace", str(ledger), "--model", PLANNED, "--slo", "ttft p99 <= 2 s",
-            "--slo", "tpot p99 <= 50 ms", "--report", str(page), "--format", "json",
-        ])  # fmt: skip
-    _must(code)
+        _run("plan", "--trace", str(ledger), "--model", PLANNED, "--slo", "ttft p99 <= 2 s",
+             "--slo", "tpot p99 <= 50 ms", "--report", str(page), "--format", "json")  # fmt: skip
     best = json.loads(answer.getvalue())["plan"]["best"]
     show_rows(f"{PLANNED}, TTFT p99 <= 2 s, TPOT p99 <= 50 ms", [{
         "deployment": best["deployment"]["summary"], "$/h": best["cost_usd_per_h"],
@@ -101,20 +97,27 @@ def _plan(ledger: Path, page: Path) -> None:
     sys.stdout.write(f"the whole plan, with its alternatives and sources: {page}\n")
 
 
-def _must(code: int) -> None:
-    """Leave with the code of a part that did not end well; it has said why."""
-    if code:
-        raise SystemExit(code)
+def _run(*words: str) -> None:
+    """Run a command of ours."""
+    from inferometer.cli.app import run
+
+    leave(words[0], run(words))
+
+
+def leave(part: str, code: int) -> None:
+    """Leave as a part did where it did not end well; it has said why."""
+    from inferometer.cli.app import FAILED, INFEASIBLE, INTERRUPTED, OK
+
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
+    if code != OK:
+        fault = {FAILED: EngineError, INFEASIBLE: InfeasibleError}.get(code, ScenarioError)
+        raise fault(f"demo: its part `{part}` did not end well, as said above")
 
 
 def _title(text: str) -> None:
     sys.stdout.write(f"\n== {text}\n\n")
     sys.stdout.flush()
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
 
 
 def _traffic(trace: str, seed: int) -> "Trace":
@@ -138,20 +141,19 @@ def _measure(traffic: "Trace", bounds: "Bounds", span: float, folder: Path, seed
     from inferometer.loop.local import calibrated_here
     from inferometer.loop.machine import this_machine
     from inferometer.loop.replay import Served, replay, sustained, tenants_of
-    from inferometer.loop.setting import Setting
+    from inferometer.loop.setting import Setting, context_for
     from inferometer.loop.stack import StackSpec, up
     from inferometer.loop.sweep import Sizes
 
-    context = -(-(bounds.prompt + bounds.output + 16) // 64) * 64
-    setting, machine = Setting(context=context), this_machine()
+    setting = Setting(context=context_for(bounds.prompt + bounds.output))
+    machine = this_machine()
     overlay = folder / "here.toml"
     spec = StackSpec(setting=setting, tenants=tenants_of(traffic))
     _title("Engine and gateway")
-    with up(spec, say=_say, folder=folder) as stack:
+    with up(spec, say=say, folder=folder) as stack:
         engine, file = Endpoint(url=stack.engines[0], model=stack.alias), Path(stack.model)
-        calibrated_here(engine, file, setting, overlay, _say, machine=machine,
+        calibrated_here(engine, file, setting, overlay, say, machine=machine,
                         sizes=Sizes(long=max(bounds.prompt, 64)))  # fmt: skip
-        served = Served(file=file, setting=setting, overlay=overlay, draw=machine.draw)
         served = Served(file=file, setting=setting, overlay=overlay, draw=machine.draw)
         chosen = sustained(traffic, bounds, served, load=LOAD, span=span, seed=seed)
         start = dt.datetime.now(dt.UTC)
@@ -193,7 +195,6 @@ def _by_tenant(
     between: tuple[dt.datetime, dt.datetime],
 ) -> None:
     """Share the machine's rent over the requests, and show cost and energy of a token."""
-    from inferometer.cli.app import run
     from inferometer.cli.costs import FOREVER
     from inferometer.cli.result import show_rows
     from inferometer.loop.machine import ENGINE, KEY
@@ -202,13 +203,13 @@ def _by_tenant(
 
     ledger = folder / "ledger.db"
     first, last = between[0].replace(microsecond=0), between[1] + dt.timedelta(seconds=1)
-    _must(run([
+    _run(
         "meter", "attribute", str(ledger), "--upstream", "engine-0",
         "--usd-per-hour", f"{machine.cost * 3600:.6f}", "--since", first.isoformat(),
         "--until", last.replace(microsecond=0).isoformat(), "--catalog", str(folder / "here.toml"),
         "--model", str(file), "--gpu", KEY, "--engine", ENGINE, "--kv", "fp16",
         "--max-num-seqs", str(setting.slots),
-    ]))  # fmt: skip
+    )  # fmt: skip
     with contextlib.closing(connect(ledger, read_only=True)) as database:
         lines = costs(database, ["tenant"], 0, FOREVER)
     rows = list[dict[str, Any]]()

@@ -6,18 +6,22 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from inferometer.cli.bench import Asked, Format, cut_trace
+from inferometer.cli.bench import Asked, cut_trace
+from inferometer.cli.options import Format, Many
+from inferometer.cli.progress import say
 
 if TYPE_CHECKING:
     from inferometer.loop.jobs import Fitting
     from inferometer.loop.machine import Machine
     from inferometer.loop.optimise import Findings
+    from inferometer.report.loop_page import LoopAnswer
 
-Many = Parameter(consume_multiple=True, negative=())
+Listed = Parameter(consume_multiple=True, negative=())
+"""Several values behind one option."""
 
 
 @Parameter(name="*")
@@ -36,13 +40,13 @@ class Allowed:
         bound: Most that perplexity may be over the reference's.
     """
 
-    weights: Annotated[tuple[str, ...], Many] = ("as-shipped", "q8_0", "q4_0")
-    kv: Annotated[tuple[str, ...], Many] = ("f16",)
-    slots: Annotated[tuple[int, ...], Many] = (4, 8, 16)
-    threads: Annotated[tuple[int, ...], Many] = (0,)
-    batch: Annotated[tuple[int, ...], Many] = (2048,)
-    prefix_cache: Annotated[tuple[bool, ...], Many] = (True,)
-    slo: Annotated[tuple[str, ...], Parameter(consume_multiple=False, negative=())] = ()
+    weights: Annotated[tuple[str, ...], Listed] = ("as-shipped", "q8_0", "q4_0")
+    kv: Annotated[tuple[str, ...], Listed] = ("f16",)
+    slots: Annotated[tuple[int, ...], Listed] = (4, 8, 16)
+    threads: Annotated[tuple[int, ...], Listed] = (0,)
+    batch: Annotated[tuple[int, ...], Listed] = (2048,)
+    prefix_cache: Annotated[tuple[bool, ...], Listed] = (True,)
+    slo: Annotated[tuple[str, ...], Many] = ()
     bound: float = 1.05
 
 
@@ -86,12 +90,13 @@ def optimise(
     from inferometer.loop.optimise import Task
     from inferometer.loop.optimise import optimise as walked
     from inferometer.loop.quality import STRETCH, text_of
-    from inferometer.loop.setting import Setting
+    from inferometer.loop.setting import Setting, context_for
     from inferometer.loop.supervise import interruptible
     from inferometer.loop.sweep import Sizes
     from inferometer.loop.trial import Bed
     from inferometer.loop.variants import weights_file
     from inferometer.loop.walk import Axes, Bound
+    from inferometer.report.loop_page import write
     from inferometer.workload.slo import parse_slo
 
     allowed, asked = allowed or Allowed(), asked or Asked()
@@ -101,29 +106,22 @@ def optimise(
         weights=allowed.weights, kv=allowed.kv, slots=allowed.slots, threads=allowed.threads,
         batch=allowed.batch, prefix_cache=allowed.prefix_cache,
     )  # fmt: skip
-    most = max(asked.max_prompt + asked.max_output, 2 * STRETCH)
-    context = -(-(most + SPARE) // 64) * 64
+    context = context_for(max(asked.max_prompt + asked.max_output, 2 * STRETCH))
     task = Task(
         trace=trace, shipped=Setting(context=context), axes=axes, slo=parse_slo(allowed.slo),
         bound=Bound(ratio=allowed.bound), text=text_of(text), positions=positions,
         measured=measure, rounds=rounds, seed=asked.seed, theory=theory_check,
         sizes=Sizes(long=max(asked.max_prompt, 4 * Sizes().short)),
     )  # fmt: skip
-    shipped = weights_file("as-shipped", model, _say)
+    shipped = weights_file("as-shipped", model, say)
     with interruptible(), tempfile.TemporaryDirectory(prefix="inferometer-") as folder:
         machine = this_machine(usd_per_hour)
-        found = walked(task, Bed(shipped=shipped, machine=machine, folder=Path(folder), say=_say))
+        found = walked(task, Bed(shipped=shipped, machine=machine, folder=Path(folder), say=say))
+    answer = _answer(found, machine, fitting)
+    _show(found, answer, format)
+    if report is not None:
+        write(answer, report)
     _keep(found, save)
-    _show(found, machine, fitting, report, format)
-
-
-SPARE = 16
-"""Tokens of context beyond prompt and output: what an engine adds at the start of a prompt."""
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
 
 
 def _keep(found: "Findings", save: Path | None) -> None:
@@ -138,40 +136,38 @@ def _keep(found: "Findings", save: Path | None) -> None:
         raise ScenarioError(f"--save {save}: cannot be written: {error.strerror}") from error
 
 
-def _show(
-    found: "Findings", machine: "Machine", fitting: "Fitting", report: Path | None, format: Format,  # noqa: A002
-) -> None:  # fmt: skip
-    from inferometer.cli.result import show_json, show_rows
+def _answer(found: "Findings", machine: "Machine", fitting: "Fitting") -> "LoopAnswer":
     from inferometer.loop import story
-    from inferometer.report.loop_page import LoopAnswer, write
+    from inferometer.report.loop_page import LoopAnswer
 
-    settings = story.settings_rows(found, machine.cost)
-    runs, errors = story.run_rows(found, machine.cost), story.error_rows(found)
     theory = [line] if (line := story.theory_line(found, machine.cost)) else []
-    notes = (story.difference(found), story.energy_line(found), *theory)
-    assumptions = tuple(_assumptions(machine, fitting))
-    if report is not None:
-        command = shlex.join(("inferometer", *sys.argv[1:]))
-        write(
-            LoopAnswer(
-                headline=story.headline(found), notes=notes, settings=settings, runs=runs,
-                errors=errors, assumptions=assumptions, command=command,
-            ),
-            report,
-        )  # fmt: skip
+    return LoopAnswer(
+        headline=story.headline(found),
+        notes=(story.difference(found), story.energy_line(found), *theory),
+        settings=story.settings_rows(found, machine.cost),
+        runs=story.run_rows(found, machine.cost),
+        errors=story.error_rows(found),
+        assumptions=tuple(_assumptions(machine, fitting)),
+        command=shlex.join(("inferometer", *sys.argv[1:])),
+    )
+
+
+def _show(found: "Findings", answer: "LoopAnswer", format: Format) -> None:  # noqa: A002
+    from inferometer.cli.result import show_json, show_rows
+
     if format == "json":
         show_json({
-            "headline": story.headline(found), "saving": found.saved, "notes": notes,
-            "kept": found.best.setting, "settings": settings, "runs": runs, "errors": errors,
-            "assumptions": assumptions,
+            "headline": answer.headline, "saving": found.saved, "notes": answer.notes,
+            "kept": found.best.setting, "settings": answer.settings, "runs": answer.runs,
+            "errors": answer.errors, "assumptions": answer.assumptions,
         })  # fmt: skip
         return
-    tables: dict[str, list[dict[str, Any]]] = {
-        "Settings": settings, "Runs": runs, "Errors of the forecasts": errors,
+    tables = {
+        "Settings": answer.settings, "Runs": answer.runs, "Errors of the forecasts": answer.errors,
     }  # fmt: skip
     for title, rows in tables.items():
         show_rows(title, rows)
-    for line in (*notes, *assumptions, story.headline(found)):
+    for line in (*answer.notes, *answer.assumptions, answer.headline):
         sys.stdout.write(line + "\n")
 
 
@@ -185,4 +181,7 @@ def _assumptions(machine: "Machine", fitting: "Fitting") -> Iterable[str]:
         f"{fitting.prompts_cut} prompts and {fitting.outputs_cut} outputs cut to what fits"
     )
     yield "a closed loop with as many clients as slots; rates over the stretch with all clients"
-    yield "perplexity and divergence are lower bounds, from the engine's listed probabilities"
+    yield (
+        "perplexity and divergence are lower bounds, from the engine's listed probabilities; a "
+        "ratio of two perplexities is none"
+    )

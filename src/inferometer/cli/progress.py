@@ -1,14 +1,22 @@
-"""How far a run is, on a terminal's stderr."""
+"""What is under way, on stderr: lines that say so, and how far a run is."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from inferometer.simulate.supply import Watch
+if TYPE_CHECKING:
+    from inferometer.simulate.supply import Watch
+
+
+def say(text: str) -> None:
+    """Write a line to stderr now."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 @contextmanager
-def progress(span: float | None) -> Iterator[Watch | None]:
+def progress(span: float | None) -> "Iterator[Watch | None]":
     """Yield who shows how far a run is; None where nobody looks.
 
     Args:

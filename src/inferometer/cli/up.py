@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
+from inferometer.cli.options import Many
+from inferometer.cli.progress import say
 
 if TYPE_CHECKING:
     from inferometer.loop.stack import Stack
@@ -25,7 +26,7 @@ def up(
     port: int = 8080,
     control_port: int = 9090,
     gateway: bool = True,
-    tenant: Annotated[tuple[str, ...], Parameter(consume_multiple=False, negative=())] = ("local",),
+    tenant: Annotated[tuple[str, ...], Many] = ("local",),
     folder: Path = KEPT,
 ) -> None:
     """Run a local engine behind the gateway until SIGINT or SIGTERM; what dies is started again.
@@ -56,7 +57,7 @@ def up(
 
     setting, replicas = (Setting(), 1) if plan is None else read_settings(plan)
     if engine == "llama.cpp":
-        model = str(weights_file(setting.weights, Path(model) if model else None, _say))
+        model = str(weights_file(setting.weights, Path(model) if model else None, say))
     spec = StackSpec(
         setting=setting,
         engines=replicas if engines is None else engines,
@@ -70,13 +71,13 @@ def up(
     )
     services: tuple[Service, ...] = ()
     try:
-        with interruptible(), run(spec, say=_say, folder=folder.absolute()) as stack:
+        with interruptible(), run(spec, say=say, folder=folder.absolute()) as stack:
             services = stack.services
             _where(stack)
-            keep(services, say=_say)
+            keep(services, say=say)
     except KeyboardInterrupt:
         left = [service.name for service in services if service.running]
-        _say("stopped" if not left else f"still running: {', '.join(left)}")
+        say("stopped" if not left else f"still running: {', '.join(left)}")
 
 
 def _where(stack: "Stack") -> None:
@@ -89,8 +90,3 @@ def _where(stack: "Stack") -> None:
     for name, value in lines:
         sys.stdout.write(f"{name:<16}{value}\n")
     sys.stdout.flush()
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from inferometer.catalog import tables
@@ -13,6 +12,7 @@ from inferometer.loop.client import Endpoint
 from inferometer.loop.fitting import Fit, fit, overlay_text, write_overlay
 from inferometer.loop.machine import ENGINE, KEY, Machine, records, this_machine
 from inferometer.loop.setting import Setting
+from inferometer.loop.supervise import Say
 from inferometer.loop.sweep import Sizes, sweep
 from inferometer.loop.variants import format_of
 
@@ -51,7 +51,7 @@ def calibrated_here(
     file: Path,
     setting: Setting,
     output: Path,
-    say: Callable[[str], None],
+    say: Say,
     *,
     machine: Machine | None = None,
     sizes: Sizes | None = None,

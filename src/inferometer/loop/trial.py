@@ -1,7 +1,7 @@
 """Running the engine with a setting for as long as something is asked of it."""
 
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +17,9 @@ from inferometer.loop.service import Service, tail
 from inferometer.loop.setting import Setting
 from inferometer.loop.stack import ALIAS, StackSpec, up
 from inferometer.loop.summary import Summary
+from inferometer.loop.supervise import Say
 from inferometer.loop.sweep import Sizes
 from inferometer.loop.variants import weights_file
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

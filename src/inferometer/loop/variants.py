@@ -7,7 +7,7 @@ reference for what follows from it, not the model that its makers trained.
 import hashlib
 import importlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,13 @@ from inferometer.catalog.gguf import read_gguf
 from inferometer.errors import ScenarioError
 from inferometer.loop.launch import model_file
 from inferometer.loop.setting import AS_SHIPPED
+from inferometer.loop.supervise import Say
 
 FORMATS = ("f16", "q8_0", "q5_0", "q4_0")
 """Formats that weights can be written in here."""
 
 FILE_TYPES = {"f16": 1, "q4_0": 2, "q8_0": 7, "q5_0": 8}
 """general.file_type of each, llama_ftype in llama.h."""
-
-Say = Callable[[str], None]
 
 
 def weights_file(weights: str, shipped: Path | None, say: Say) -> Path:

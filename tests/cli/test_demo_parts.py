@@ -1,0 +1,17 @@
+"""How the demo leaves when a part of it did not end well."""
+
+import pytest
+
+from inferometer.cli import app
+from inferometer.cli.demo import leave
+
+
+@pytest.mark.parametrize("code", [app.FAILED, app.BAD_INPUT, app.INFEASIBLE, app.INTERRUPTED])
+def test_it_leaves_with_the_code_of_the_part(code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run([], lambda _: leave("optimise", code)) == code
+    said = capsys.readouterr().err
+    assert ("`optimise` did not end well" in said) == (code != app.INTERRUPTED)
+
+
+def test_it_goes_on_after_a_part_that_ended_well() -> None:
+    assert app.run([], lambda _: leave("plan", app.OK)) == app.OK
