@@ -303,3 +303,32 @@ def ended_since(path: Path, request: str) -> list[str]:
             "SELECT request FROM attempt WHERE request >= ? AND outcome = 'ok'", (request,)
         )
         return [request for (request,) in found]
+
+
+def test_a_segment_that_cannot_be_synced_as_it_gives_way_is_shipped_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows reach the ledger, and whoever waits for them is told."""
+    ledger, sync, failing = Away(), os.fdatasync, threading.Event()
+
+    def refuse_if_failing(file: int) -> None:
+        if failing.is_set():
+            raise OSError(errno.EIO, "refused")
+        sync(file)
+
+    monkeypatch.setattr(os, "fdatasync", refuse_if_failing)
+    spool = Spool(tmp_path, ledger, window_s=30)
+    durable = threading.Event()
+    rows = list(attempts(100))
+    spool.extend(rows)
+    failing.set()
+    spool.when_durable(durable.set)
+    eventually(lambda: "cannot be synced" in spool.outage)
+    with pytest.raises(LedgerError, match="cannot be synced"):
+        spool._rotate()  # noqa: SLF001 - at its worst moment
+    assert not durable.is_set()
+    failing.clear()
+    spool.close()
+    assert durable.is_set()
+    assert list(ledger.rows.values()) == rows
+    assert list(tmp_path.iterdir()) == []

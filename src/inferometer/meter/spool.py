@@ -168,7 +168,8 @@ class Spool:
             self._wake.clear()
 
     def _sync(self) -> None:
-        self._current.sync()
+        for segment in (*self._full, self._current):
+            segment.sync()
         while self._waiting and not self._held:
             segment, size, done = self._waiting[0]
             if size > segment.synced:
@@ -231,7 +232,8 @@ class Spool:
             else:
                 self._deliver(recent)
         except LedgerError:
-            self._recent = None
+            with self._lock:
+                self._recent = None
             raise
         self._current.shipped = end
 
@@ -269,12 +271,11 @@ class Spool:
         """Start a new segment, which also holds what is still open."""
         with self._lock:
             before, self._current = self._current, self._next_segment()
+            self._full.append(before)  # first, so that no failure below can lose it
             self._recent = []  # what it held is in the segment before, which is read
             for data in self._open.values():
                 self._current.write(data)
-        before.sync()
-        self._current.sync()
-        self._full.append(before)
+        self._sync()
 
     def _next_segment(self) -> Segment:
         self._number += 1
