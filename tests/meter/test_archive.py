@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,9 @@ def test_only_what_has_changed_is_written(opened: Open, ledger: Path, tmp_path: 
     [
         "SELECT * FROM read_csv('{place}/secret.csv')",
         "COPY attempts TO '{place}/out.csv'",
+        "COPY attempts TO '{place}/out/month=2025-12/attempts.parquet' (FORMAT parquet)",
+        "EXPLAIN ANALYZE COPY attempts TO '{place}/out/out.csv'",
+        "SELECT 1; COPY attempts TO '{place}/out/out.csv'",
         "ATTACH '{place}/other.db'",
         "SET enable_external_access = true",
         "INSTALL httpfs",
@@ -69,10 +73,23 @@ def test_only_what_has_changed_is_written(opened: Open, ledger: Path, tmp_path: 
 )
 def test_a_question_reaches_nothing_else(ledger: Path, tmp_path: Path, question: str) -> None:
     (tmp_path / "secret.csv").write_text("a\n1\n", encoding="utf-8")
-    archived(ledger, tmp_path / "out", JANUARY)
+    ((_, _, file, _),) = map(astuple, archived(ledger, tmp_path / "out", JANUARY))
+    before = file.read_bytes()
     with pytest.raises(LedgerError, match="cannot be answered"):
         ask(tmp_path / "out", question.format(place=tmp_path))
-    assert not (tmp_path / "out.csv").exists()
+    assert not list(tmp_path.rglob("out.csv"))
+    assert file.read_bytes() == before
+
+
+def test_a_damaged_file_is_named(ledger: Path, tmp_path: Path) -> None:
+    (december,) = archived(ledger, tmp_path / "out", JANUARY)
+    december.file.write_bytes(b"PAR1 and no more")
+    with pytest.raises(LedgerError, match=r"attempts\.parquet"):
+        ask(tmp_path / "out", "SELECT * FROM attempts")
+    with pytest.raises(LedgerError, match=r"attempts\.parquet: cannot be read; remove it"):
+        archived(ledger, tmp_path / "out", JANUARY)
+    december.file.unlink()
+    assert [one.written for one in archived(ledger, tmp_path / "out", JANUARY)] == [True]
 
 
 def test_commands(ledger: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,9 +5,11 @@ there whole; a file that holds as many rows as the ledger is left as it is, so t
 writes only what has changed: rows that came late, or a month that has closed since.
 """
 
+import contextlib
 import datetime as dt
 import sqlite3
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, get_type_hints
@@ -68,7 +70,7 @@ def _written(database: Database, month: str, folder: Path) -> Month:
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as lines:
         _copy_rows(database, month, lines)
         fresh = file.with_suffix(".new")
-        with _duck() as duck:
+        with _duck(f"{fresh}: cannot be written") as duck:
             taken = f"SELECT {_columns()} FROM read_ndjson_objects({_quoted(lines.name)})"
             duck.execute(
                 f"COPY (SELECT *, {_NANO} AS nano FROM ({taken}) "
@@ -94,15 +96,21 @@ def _columns() -> str:
 
 
 def _count(file: Path) -> int:
-    with _duck() as duck:
+    with _duck(f"{file}: cannot be read; remove it to have it written again") as duck:
         found = duck.execute("SELECT count(*) FROM read_parquet(?)", [str(file)]).fetchone()
     return int(found[0]) if found else 0
 
 
-def _duck() -> "duckdb.DuckDBPyConnection":
+@contextlib.contextmanager
+def _duck(fault: str) -> "Iterator[duckdb.DuckDBPyConnection]":
+    """Open a database in memory; what it cannot do is a `LedgerError` that begins with `fault`."""
     import duckdb  # noqa: PLC0415 - only the archive needs it
 
-    return duckdb.connect()
+    try:
+        with duckdb.connect() as duck:
+            yield duck
+    except duckdb.Error as error:
+        raise LedgerError(f"{fault}: {error}") from None
 
 
 def _quoted(text: str) -> str:
@@ -112,26 +120,23 @@ def _quoted(text: str) -> str:
 def ask(folder: Path, question: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Return column names and rows of a SQL question about the view `attempts`.
 
-    The view is all months of an archive, with a column `month`. Nothing else can be read or
-    written: no other file, no network, no extension.
+    The view is all months of an archive, with a column `month`. Nothing else can be read: no other
+    file, no network, no extension. Nothing can be written, as only one SELECT is taken.
 
     Raises:
         LedgerError: no archive, or a question that cannot be answered.
     """
-    import duckdb  # noqa: PLC0415
-
     if not any(folder.glob(f"month=*/{_FILE}")):
         raise LedgerError(f"{folder}: no archive: make one with `inferometer meter archive`")
     pattern = _quoted(str(folder / "month=*" / _FILE))
-    with _duck() as duck:
+    with _duck("the question cannot be answered") as duck:
         duck.execute(
             f"CREATE VIEW attempts AS SELECT * FROM read_parquet({pattern}, hive_partitioning=true)"
         )
         duck.execute(f"SET allowed_directories = [{_quoted(str(folder))}]")
         duck.execute("SET enable_external_access = false")
         duck.execute("SET lock_configuration = true")
-        try:
-            found = duck.execute(question)
-            return [column[0] for column in found.description or []], found.fetchall()
-        except duckdb.Error as error:
-            raise LedgerError(f"the question cannot be answered: {error}") from None
+        if [one.type.name for one in duck.extract_statements(question)] != ["SELECT"]:
+            raise LedgerError("the question cannot be answered: one SELECT is wanted")
+        found = duck.execute(question)
+        return [column[0] for column in found.description or []], found.fetchall()
