@@ -39,6 +39,13 @@ def test_a_bill_that_agrees_has_no_reason(answer: Callable[..., dict[str, Any]])
     assert (line["missing_nano"], line["why"]) == (0, "")
 
 
+def test_a_provider_by_two_spellings_is_one(answer: Callable[..., dict[str, Any]]) -> None:
+    rows = [row._replace(provider=("openai", "OpenAI")[n % 2]) for n, row in enumerate(ROWS)]
+    bill = f"date,provider,usd\n2025-12-01,OpenAI,{NANO / 1e9:.9f}\n"
+    (line,) = answer(bill, rows)["lines"]
+    assert (line["ledger_nano"], line["ledger_tokens"], line["why"]) == (NANO, TOKENS, "")
+
+
 def test_what_the_gateway_never_saw(answer: Callable[..., dict[str, Any]]) -> None:
     bill = f"date,provider,usd\n2025-12-01,openai,{NANO / 1e9:.9f}\n2025-12-01,anthropic,5\n"
     lines = {line["provider"]: line for line in answer(bill)["lines"]}
@@ -96,6 +103,9 @@ def test_our_own_export_reconciles_to_nothing_missing(
         ("date,provider,usd\nyesterday,x,1\n", "bill.csv:2"),
         ("date,provider,usd\n2025-12-01,x,NaN\n", "bill.csv:2"),
         ("date,provider,usd\n2025-12-01,x,1e999\n", "bill.csv:2"),
+        ("date,provider,usd\n2025-12-01,x,9e999999\n", "bill.csv:2"),
+        ("date,provider,usd\n2025-12-01,x,1e900000\n", "bill.csv:2"),
+        ("date,provider,usd\n2025-12-01,x,1000000000001\n", "bill.csv:2"),
         ('date,provider,usd\n2025-12-01,x,"1,5"\n', "bill.csv:2"),
     ],
 )

@@ -5,7 +5,8 @@ import datetime as dt
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from operator import add
 from pathlib import Path
 
 from inferometer.errors import LedgerError
@@ -21,8 +22,8 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {  # FOCUS names, then those of plain 
     "cost": ("BilledCost", "cost_usd", "usd", "cost", "amount"),
 }
 Key = tuple[str, str]
-MOST_NANO = 10**21
-"""A trillion dollars in one charge is a fault of the file."""
+MOST = 10**12
+"""A trillion dollars or tokens in one charge is a fault of the file."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,7 +87,9 @@ def _metered(database: Database) -> dict[Key, tuple[int, int, int, int]]:
         "sum(estimated) FROM rollup WHERE grain = ? AND provider <> 'self-hosted' GROUP BY 1, 2",
         (DAY,),
     ):
-        found[_day(start), provider.lower()] = (sums[0], sums[1], sums[2], sums[3])
+        key = _day(start), provider.strip().lower()  # OpenAI and openai send one bill
+        nano, tokens, unpriced, estimated = map(add, found.get(key, (0, 0, 0, 0)), sums)
+        found[key] = nano, tokens, unpriced, estimated
     for start, nano in database.execute(
         f"SELECT start / {DAY} * {DAY}, sum(allocation) FROM share GROUP BY 1"
     ):
@@ -161,17 +164,22 @@ def _add(
     day, provider = row.get(names["day"]) or "", row.get(names["provider"]) or ""
     try:
         date = dt.date.fromisoformat(day[:10]).isoformat()
-        nano = Decimal(row.get(names["cost"]) or "").scaleb(9)
+        amount = round(_bounded(row.get(names["cost"]) or "").scaleb(9))
         units = (row.get("ConsumedUnit") or row.get("PricingUnit") or "").lower()
         given = row.get("ConsumedQuantity") or row.get("PricingQuantity") or ""
-        tokens = int(Decimal(given)) if units.startswith("token") and given else None
-        amount = round(nano)
-        if abs(amount) > MOST_NANO:
-            raise ValueError("beyond a trillion dollars")  # noqa: TRY301
-    except (ValueError, InvalidOperation, OverflowError) as error:
+        tokens = int(_bounded(given)) if units.startswith("token") and given else None
+    except (ValueError, ArithmeticError) as error:
         raise LedgerError(f"{where}: day {day!r:.20} or cost cannot be read: {error}") from None
     own = (row.get("ServiceName") or "") == "Self-hosted inference"
     one = found.setdefault((date, "self-hosted" if own else provider.strip().lower()), _Billed())
     one.nano += amount
     if tokens is not None:
         one.tokens = (one.tokens or 0) + tokens
+
+
+def _bounded(text: str) -> Decimal:
+    """Return a number; one that is too large is refused before a million digits are made of it."""
+    number = Decimal(text)
+    if abs(number) > MOST:
+        raise ValueError("beyond a trillion")
+    return number
