@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from inferometer.errors import GatewayError, InferometerError
 from inferometer.meter import config
 from inferometer.meter.gateway.world import build
+from inferometer.meter.secret import secret
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -50,6 +51,10 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("budget", [{"name": "b", "by": "key", "hard_usd": "-1"}], "dollars"),
         ("budget", [{"name": "b", "by": "key", "hard_usd": "1e-10"}], "nine places"),
         ("budget", [{"name": "b", "by": "user", "hard_usd": "1"}], "by"),
+        ("budget", [{"name": "b", "by": "key", "hard_usd": "9223372037"}], "9,223,372,036 dollars"),
+        ("budget", [{"name": "b", "by": "key", "hard_usd": "1e999999"}], "amount of dollars"),
+        ("budget", [{"name": "b", "by": "key", "hard_usd": "1e99999"}], "9,223,372,036 dollars"),
+        ("gateway.reservation_ttl", 3600.0, "must be longer"),
         ("routing", {"zz": "prefix"}, "no upstream serves"),
     ],
 )
@@ -101,7 +106,7 @@ def test_a_secret_in_the_clear_is_refused_and_not_repeated(tmp_path: Path) -> No
     assert "my-very-own" not in str(caught.value)
     file = tmp_path / "secret"
     file.write_text(SECRET + "\n", encoding="utf-8")
-    assert config.secret(f"file:{file}", "x") == SECRET
+    assert secret(f"file:{file}", "x") == SECRET
 
 
 @pytest.mark.parametrize("expires", ["tomorrow", "2027-01-01"])

@@ -60,8 +60,9 @@ def key(*, config: Path, format: Format = "table") -> None:  # noqa: A002
         config: The gateway's TOML file, for the secret that the hash is keyed with.
         format: "table" or "json".
     """
-    from inferometer.meter.config import SHORTEST_SECRET, load, secret
+    from inferometer.meter.config import load
     from inferometer.meter.gateway.keys import mint
+    from inferometer.meter.secret import SHORTEST_SECRET, secret
 
     value = secret(load(config).gateway.secret, "gateway.secret", shortest=SHORTEST_SECRET)
     token, hashed = mint(value.encode())

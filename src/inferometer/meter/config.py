@@ -4,11 +4,10 @@ Secrets are never in the file: they are written `env:NAME` or `file:PATH` and re
 keys are there as keyed hashes only (`inferometer gateway key` makes them).
 """
 
-import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import SplitResult, urlsplit
@@ -18,6 +17,7 @@ import msgspec
 from inferometer.catalog.names import nearest
 from inferometer.errors import GatewayError
 from inferometer.meter.addresses import endpoint, url_faults
+from inferometer.meter.record import LARGEST
 
 Priority = Literal["interactive", "standard", "batch"]
 """Classes in the order in which a queue serves them."""
@@ -27,7 +27,6 @@ Period = Literal["minute", "hour", "day", "month", "total"]
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 NANO = 1_000_000_000
 KEY_HASH_HEX = 64
-SHORTEST_SECRET = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,14 +172,16 @@ def nanos(text: str) -> int:
     """Return a dollar amount as nano-dollars, exactly.
 
     Raises:
-        GatewayError: not a finite, non-negative decimal with at most nine places.
+        GatewayError: not a non-negative decimal with at most nine places that a store can hold.
     """
     try:
         amount = Decimal(text) * NANO
-    except InvalidOperation:
+    except ArithmeticError:
         raise GatewayError(f"{text!r:.40} is not an amount of dollars") from None
-    if not amount.is_finite() or amount < 0 or amount != int(amount):
+    if not amount.is_finite() or amount < 0 or (amount <= LARGEST and amount != int(amount)):
         raise GatewayError(f"{text!r:.40}: dollars, not negative, at most nine places")
+    if amount > LARGEST:
+        raise GatewayError(f"{text!r:.40}: at most {LARGEST // NANO:,} dollars can be counted")
     return int(amount)
 
 
@@ -277,6 +278,8 @@ def _settings_faults(settings: Settings) -> Iterator[str]:
     for name in ("workers", "max_body", "attempts", "max_header", "max_headers", "max_connections"):
         if getattr(settings, name) < 1:
             yield f"gateway.{name}: at least 1"
+    if settings.reservation_ttl <= settings.total_timeout:
+        yield "gateway.reservation_ttl: must be longer than total_timeout"
     yield from _webhook_faults(settings)
     for name in ("listen", "control"):
         try:
@@ -326,25 +329,3 @@ def _limit_faults(limit: Limit) -> Iterator[str]:
             _ = nanos(getattr(limit, name)) if getattr(limit, name) else None
         except GatewayError as error:
             yield f"{where}.{name}: {error}"
-
-
-def secret(reference: str, what: str, *, shortest: int = 1) -> str:
-    """Return the secret that `env:NAME` or `file:PATH` points at.
-
-    Raises:
-        GatewayError: it is written in the clear, missing, blank or too short.
-    """
-    kind, _, name = reference.partition(":")
-    if kind == "env":
-        value = os.environ.get(name, "")
-    elif kind == "file":
-        try:
-            value = Path(name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise GatewayError(f"{what}: cannot read the file {name}") from None
-    else:
-        raise GatewayError(f"{what}: write env:NAME or file:PATH, never the secret itself")
-    value = value.strip()
-    if len(value) < shortest or not value.isascii() or not value.isprintable():
-        raise GatewayError(f"{what}: {reference} is empty, shorter than {shortest}, or not ASCII")
-    return value

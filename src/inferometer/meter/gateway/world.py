@@ -12,19 +12,18 @@ import msgspec
 
 from inferometer.errors import GatewayError
 from inferometer.meter.config import (
-    SHORTEST_SECRET,
     Config,
     Key,
     Tenant,
     Tls,
     Upstream,
-    secret,
 )
 from inferometer.meter.gateway.core import World
 from inferometer.meter.gateway.keys import ring
 from inferometer.meter.gateway.rates import Gate, gate
 from inferometer.meter.gateway.servers import Server
 from inferometer.meter.gateway.upstream import Pool
+from inferometer.meter.secret import SHORTEST_SECRET, secret
 
 
 def build(config: Config, before: World | None = None) -> World:
