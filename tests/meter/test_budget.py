@@ -114,6 +114,18 @@ def test_a_soft_limit_is_told_once(tmp_path: Path) -> None:
     assert warned == [SEPARATOR.join(("cap", "k", period_start("day", NOW)))]
 
 
+def test_an_account_that_was_warned_is_forgotten_when_its_period_is_over(tmp_path: Path) -> None:
+    warned: list[str] = []
+    budgets = books(tmp_path, warned=warned)
+    budgets.settle(taken(budgets.reserve({"key": "k"}, 600, NOW)), 600)
+    for later in (0, 1, 2):
+        budgets.sweep(NOW + later)
+    assert (len(warned), len(budgets.accounts)) == (1, 1)
+    for later in (86_400, 86_401):
+        budgets.sweep(NOW + later)
+    assert (len(warned), budgets.accounts) == (1, {})
+
+
 def test_a_soft_limit_alone_denies_nothing(tmp_path: Path) -> None:
     warned: list[str] = []
     budgets = books(tmp_path, Limit(name="s", by="key", soft_usd="0.000000001"), warned=warned)

@@ -177,7 +177,8 @@ class Budgets:
         for key, account in list(self.accounts.items()):
             self._share(account, now)
             self._warn(account)
-            if not account.held and not account.warned:
+            over = key[-1] != self._period(account.rule.limit.period, now)
+            if not account.held and (over or not account.warned):
                 del self.accounts[key]  # the store has it; runs come and go
 
     def _release(self, reservation: Reservation) -> None:
