@@ -7,6 +7,7 @@ so that nobody can make series. Tenants, keys, sessions and runs are in the ledg
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from operator import add
 
 from inferometer.meter.record import CLASSES, Attempt
@@ -110,8 +111,9 @@ class Measures:
         for name, (kind, words) in HELP.items():
             lines += [f"# HELP {PREFIX}{name} {words}", f"# TYPE {PREFIX}{name} {kind}"]
             lines += self._histogram(name) if kind == "histogram" else _counter(name, counts)
-        for name, value in gauges.items():
-            lines += [f"# TYPE {PREFIX}{name} gauge", f"{PREFIX}{name} {value}"]
+        for name, samples in groupby(sorted(gauges.items(), key=_family), key=_family):
+            lines.append(f"# TYPE {PREFIX}{name} gauge")
+            lines += [f"{PREFIX}{sample} {value}" for sample, value in samples]
         return "\n".join(lines) + "\n"
 
     def _observe(self, name: str, model: str, took_ns: int, bounds: tuple[float, ...]) -> None:
@@ -146,6 +148,10 @@ class Measures:
                 yield f"{PREFIX}{name}_bucket{braced((*labels, ('le', bound)))} {so_far}"
             yield f"{PREFIX}{name}_sum{braced(labels)} {self._sums[own, model] * _NS:.9g}"
             yield f"{PREFIX}{name}_count{braced(labels)} {so_far}"
+
+
+def _family(gauge: tuple[str, int]) -> str:
+    return gauge[0].partition("{")[0]
 
 
 def _counter(name: str, counts: Mapping[tuple[str, Labels], int]) -> Iterator[str]:
