@@ -89,6 +89,12 @@ class FlatPrices:
             return None
         return inputs * NANO_INPUT + outputs * NANO_OUTPUT
 
+    def prepare(self, upstreams: Iterable[config.Upstream]) -> None:
+        """All models have prices."""
+
+    def remember(self) -> None:
+        """There is nothing to keep."""
+
 
 @dataclass(slots=True)
 class Seen:

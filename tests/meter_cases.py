@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,9 @@ class Away:
         fresh = {(row.request, row.attempt): row for row in rows}
         self.rows = fresh | self.rows
         return len(fresh)
+
+    def remember(self, prices: Iterable[tuple[str, str]]) -> None:
+        del prices
 
     def close(self) -> None:
         pass

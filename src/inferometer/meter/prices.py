@@ -86,7 +86,7 @@ class PriceTable:
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """Yield (id, JSON) of all prepared rows, for a store to keep."""
-        for offers in self._offers.values():
+        for offers in tuple(self._offers.values()):  # a reload may add some meanwhile
             for offer in offers:
                 yield offer.row.id, offer.row.json()
 

@@ -6,7 +6,7 @@ it as it is. It holds counts, names and times, never a prompt, a completion or a
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol, cast, get_args
 
 from inferometer.errors import LedgerError
@@ -149,6 +149,10 @@ class Ledger(Protocol):
 
     def append(self, rows: Sequence[Attempt]) -> int:
         """Record rows durably; return how many were new."""
+        ...
+
+    def remember(self, prices: Iterable[tuple[str, str]]) -> None:
+        """Keep price rows, as (id, JSON): what the amounts of rows were made of."""
         ...
 
     def close(self) -> None:

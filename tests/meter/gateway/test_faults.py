@@ -1,6 +1,7 @@
 """What upstreams and clients do wrong: every attempt is one row, and nobody sees half an answer."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from gateway_cases import (
     ask,
     chunk,
     delta,
+    document,
     hashed,
     post,
     run,
@@ -25,6 +27,10 @@ from gateway_cases import (
     streamed,
 )
 
+from inferometer.meter import config
+from inferometer.meter.budget import Account, Reservation
+from inferometer.meter.gateway.serve import serve
+from inferometer.meter.gateway.world import build
 from inferometer.meter.record import Attempt
 
 GOOD: list[Step] = [answer(COMPLETION)]
@@ -404,3 +410,70 @@ def test_a_revoked_key_is_refused_on_an_open_connection(tmp_path: Path) -> None:
             return [*got, (await caller.post(ask())).status]
 
     assert run(scenario()) == [200, 401]
+
+
+def test_a_reload_that_drops_the_model_ends_its_failover(tmp_path: Path) -> None:
+    async def scenario() -> tuple[Answer, int]:
+        async with standing(tmp_path, [[0.2, answer({}, "500 X")]], [GOOD]) as stand:
+            asked = asyncio.create_task(stand.post(ask()))
+            while not stand.core.live:
+                await asyncio.sleep(0.005)
+            raw = document([upstream.port for upstream in stand.upstreams])
+            for table in raw["upstream"]:
+                table["models"] = {"n": "own-n"}
+            stand.core.world = build(config.parse(raw, "test"), stand.core.world)
+            got = await asyncio.wait_for(asked, 5)
+            return got, len(stand.core.live)
+
+    got, live = run(scenario())
+    assert (got.status, live) == (502, 0)
+
+
+def test_a_place_that_a_failover_leaves_is_taken_at_once(tmp_path: Path) -> None:
+    """The first upstream fails and is free again while the second one answers for long."""
+
+    async def scenario() -> list[str]:
+        failing: list[list[Step]] = [[0.2, answer({}, "500 X")], GOOD]
+        slow: list[list[Step]] = [[1.5, answer(COMPLETION)]]
+        async with standing(tmp_path, failing, slow, each={"concurrency": 1}) as stand:
+            stand.core.world.servers["u1"].enter()  # busy until the first one has failed
+            first = asyncio.create_task(stand.post(ask()))
+            while not stand.core.live:
+                await asyncio.sleep(0.005)
+            second = asyncio.create_task(stand.post(ask()))
+            while not stand.core.queue.length:
+                await asyncio.sleep(0.005)
+            stand.core.world.servers["u1"].leave(0.0, failed=False)
+            await asyncio.wait_for(second, 1.2)
+            await first
+            return [row.upstream for row in await stand.settled(3)]
+
+    assert run(scenario()) == ["u0", "u0", "u1"]
+
+
+class Broken:
+    """A budget store that fails in a way that nobody foresaw."""
+
+    def exchange(self, account: Account, want: int, now: float) -> tuple[int, int]:
+        raise ZeroDivisionError
+
+
+def test_a_sweep_that_fails_ends_the_process_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without it nothing times out: a supervisor must start the process again."""
+    limit = {"name": "b", "by": "tenant", "hard_usd": "1"}
+
+    async def scenario() -> None:
+        gateway = {"listen": "127.0.0.1:0", "control": "127.0.0.1:0", "lb_window": 0.0}
+        async with standing(tmp_path, [GOOD], budget=[limit], gateway=gateway) as stand:
+            await stand.post(ask())
+            stand.core.budgets.accounts.clear()
+            spent = stand.core.budgets.reserve({"tenant": "acme"}, 1, time.time())
+            assert isinstance(spent, Reservation)
+            stand.core.budgets.store = Broken()
+            with pytest.raises(ZeroDivisionError):
+                await asyncio.wait_for(serve(stand.core, tmp_path / "x", lambda _, __: None), 10)
+
+    run(scenario())
+    assert "the sweep failed: ZeroDivisionError" in [each.message for each in caplog.records]

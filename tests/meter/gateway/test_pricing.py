@@ -1,5 +1,6 @@
 """The gateway's prices are the ledger's, and a bound is one."""
 
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def pricing(folder: Path) -> TablePricing:
     file.write_text(ROWS, encoding="utf-8")
     table = table_of(file)
     table.prepare([("self-hosted", "own"), ("openai", "gpt-4o")])
-    return TablePricing(table)
+    return TablePricing(table, deque().extend)
 
 
 def row(served: str, counts: list[int], provider: str = "self-hosted") -> Attempt:
@@ -74,7 +75,7 @@ def test_a_tier_that_is_asked_for_is_reserved_at_the_dearer_price(tmp_path: Path
     tier = ROWS.replace("source =", 'tier = "priority"\nsource =').replace("2.000001", "4")
     flex = ROWS.replace("source =", 'tier = "flex"\nsource =').replace("2.000001", "1")
     file.write_text(ROWS + tier + flex, encoding="utf-8")
-    prices = TablePricing(table_of(file))
+    prices = TablePricing(table_of(file), deque().extend)
     prices.table.prepare([("self-hosted", "own")])
     bounds = {
         name: prices.bound("self-hosted", "own", 0, 10**6, name)

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import signal
+import sqlite3
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gateway_cases import (
@@ -128,6 +130,56 @@ def test_reload_takes_a_good_file_and_keeps_the_old_for_a_bad_one(tmp_path: Path
                 assert (await caller.post(ask())).status == 401
                 assert (await caller.post(ask(), token="sk-new")).status == 200  # noqa: S106
                 assert await ended(running) == 0
+
+    run(scenario())
+
+
+PRICES = """
+[[price]]
+provider = "self-hosted"
+model = "{model}"
+valid_from = 2020-01-01
+source = "made up"
+input = "1"
+output = "2"
+"""
+
+
+def test_a_model_that_a_reload_adds_has_its_price(tmp_path: Path) -> None:
+    """Its rows are priced, and the price they name is kept beside them."""
+    prices = tmp_path / "prices.toml"
+    prices.write_text(PRICES.format(model="m") + PRICES.format(model="new"), encoding="utf-8")
+
+    async def scenario() -> None:
+        async with upstream([answer({**COMPLETION, "model": "new"})]) as server:
+            config = write(tmp_path, server.port, lb_window=0.0, prices=str(prices))
+            async with started(config) as running:
+                text = config.read_text(encoding="utf-8")
+                config.write_text(text.replace('{m = "m"}', '{new = "new"}'), encoding="utf-8")
+                await _reloaded(running, "ok")
+                caller = await running.caller()
+                assert (await caller.post(ask("new"))).status == 200
+                assert await ended(running) == 0
+
+    run(scenario())
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
+        found = database.execute(
+            "SELECT nano_output > 0, row LIKE '%\"new\"%' FROM attempt JOIN price ON price = id"
+        ).fetchall()
+    assert found == [(1, 1)]
+
+
+@pytest.mark.parametrize("change", [{"prices": "other.toml"}, {"reservation_ttl": 9999.0}])
+def test_a_reload_that_would_change_what_is_fixed_is_refused(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    async def scenario() -> None:
+        async with upstream([answer(COMPLETION)]) as server:
+            async with started(write(tmp_path, server.port, lb_window=0.0)) as running:
+                write(tmp_path, server.port, lb_window=0.0, **change)
+                await _reloaded(running, "kept")
+                assert await ended(running) == 0
+            assert b"cannot change without a restart" in running.log
 
     run(scenario())
 

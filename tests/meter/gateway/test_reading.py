@@ -210,3 +210,19 @@ def test_any_bytes_are_refused_or_read(body: bytes) -> None:
     with contextlib.suppress(RefusedError):
         model = parsed(body).model
         assert json.loads(body)["model"] == model
+
+
+def test_what_one_upstream_is_sent_stays_with_it() -> None:
+    """A second one may not know `stream_options` or `cache_salt`."""
+    body = b'{"model":"m","stream":true,"messages":[]}'
+    call = parsed(body)
+    forwarded(call, b'"a"', ask_usage=True, salt=b'"s"')
+    second = json.loads(forwarded(call, b'"b"', ask_usage=False))
+    assert second == {"model": "b", "stream": True, "messages": []}
+
+
+def test_choices_without_a_limit_are_each_taken_at_the_default() -> None:
+    call = parsed(b'{"model":"m","messages":[],"n":4}')
+    assert call.outputs(100) == 400
+    call = parsed(b'{"model":"m","messages":[],"n":4,"max_tokens":7}')
+    assert call.outputs(100) == 28

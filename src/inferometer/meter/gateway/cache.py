@@ -7,15 +7,21 @@ first. Streams and answers that did not end well are not kept.
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 
+from inferometer.meter.gateway.headers import FORWARDED
 from inferometer.meter.gateway.reading import Call
 
 LARGEST_SHARE = 8
 """An answer larger than this fraction of the cache is not kept."""
 _OVERHEAD = 200
 """Bytes that an entry takes beyond its answer, roughly."""
+
+
+_DECIDING = tuple(name for name in FORWARDED if not name.startswith(b"trace"))
+"""Headers that are passed on and may change the answer."""
 
 
 @dataclass(slots=True)
@@ -55,15 +61,21 @@ class Cache:
         while self.size > self.capacity:
             self._drop(next(iter(self._held)))
 
+    def clear(self) -> None:
+        """Forget all answers: another upstream or model may answer now."""
+        self._held.clear()
+        self.size = 0
+
     def _drop(self, key: bytes) -> None:
         _, answer = self._held.pop(key)
         self.size -= len(answer) + _OVERHEAD
 
 
-def key_of(secret: bytes, tenant: str, call: Call) -> bytes:
+def key_of(secret: bytes, tenant: str, call: Call, headers: Mapping[bytes, bytes]) -> bytes:
     """Return the key of a request: fields in any order are one request, all else is compared."""
     hashed = hashlib.blake2b(key=secret[:64], digest_size=32)
     parts = [tenant.encode(), call.route.name.encode()]
+    parts += [headers.get(name, b"") for name in _DECIDING]
     for name in sorted(call.fields):
         parts += [name.encode(), bytes(call.fields[name])]
     for part in parts:

@@ -4,14 +4,14 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Protocol
 
 from inferometer.errors import LedgerError
 from inferometer.meter.budget import Budgets
-from inferometer.meter.config import Config, Settings
+from inferometer.meter.config import Config, Settings, Upstream
 from inferometer.meter.gateway.answer import Account
 from inferometer.meter.gateway.attempt import Sent
 from inferometer.meter.gateway.cache import Cache
@@ -56,6 +56,14 @@ class Pricing(Protocol):
         self, provider: str, model: str, inputs: int, outputs: int, tier: str = ""
     ) -> int | None:
         """Return the most that so many tokens can cost in nano-dollars; None if unpriced."""
+        ...
+
+    def prepare(self, upstreams: Iterable[Upstream]) -> None:
+        """Look up the prices of all models that are configured."""
+        ...
+
+    def remember(self) -> None:
+        """Keep what was looked up; may block, and raise `LedgerError`."""
         ...
 
 
@@ -112,7 +120,7 @@ class Core:
     def choose(self, ticket: Ticket, tried: list[Server]) -> tuple[bool, Server | None]:
         """Return whether an upstream is well, and the best of those that are free too."""
         call = ticket.call
-        servers = self.world.by_model[call.model, call.route.name]
+        servers = self.world.by_model.get((call.model, call.route.name), ())  # a reload may drop it
         now = monotonic()
         well = [each for each in servers if each.well(now) and each not in tried]
         free = [each for each in well if each.free()]
@@ -128,7 +136,7 @@ class Core:
         limit is taken as `reserve_output_tokens`: give one where a budget must hold to the cent.
         """
         upstream = server.pool.upstream
-        outputs = call.max_output or self.settings.reserve_output_tokens
+        outputs = call.outputs(self.settings.reserve_output_tokens)
         own = upstream.models[call.model]
         return self.prices.bound(
             upstream.provider, own, call.size, outputs, upstream.tier(call.tier)
@@ -155,7 +163,7 @@ class Core:
             self.measures.ledger_error()
 
     def finished(self, exchange: Exchange) -> None:
-        """Settle what a request took, and let the next one that waits have its place."""
+        """Settle what a request took."""
         ticket = exchange.ticket
         self.live.discard(exchange)
         if exchange.drains:
@@ -163,11 +171,11 @@ class Core:
         leave(ticket.gates, ticket.tokens, ticket.used_tokens)
         if ticket.reservation is not None:
             self.budgets.settle(ticket.reservation, ticket.cost)
-        if self.queue.length and exchange.tried:
-            self._next(exchange.tried[-1])
 
-    def _next(self, server: Server) -> None:
+    def freed(self, server: Server) -> None:
         """Let one exchange that waits for this server go; any of its models will do."""
+        if not self.queue.length:
+            return
         upstream = server.pool.upstream
         for model in upstream.models:
             for route in upstream.routes:

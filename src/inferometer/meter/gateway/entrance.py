@@ -28,11 +28,17 @@ from inferometer.meter.usage import BYTES_PER_TOKEN
 
 
 class _RefusalError(Exception):
-    """A refusal: status, text, code, and headers beyond the usual ones."""
+    """A refusal: status, text, code, headers beyond the usual ones, and the field at fault."""
 
-    def __init__(self, status: int, text: str, code: str, lines: bytes = b"") -> None:
+    def __init__(
+        self, status: int, text: str, code: str, lines: bytes = b"", field: str = ""
+    ) -> None:
         super().__init__(text)
-        self.status, self.text, self.code, self.lines = status, text, code, lines
+        self.status, self.text, self.code, self.lines, self.field = status, text, code, lines, field
+
+    def body(self, family: str) -> bytes:
+        """Return it as the API of this family words it."""
+        return replies.body(family, self.text, self.code, status=self.status, field=self.field)
 
 
 def handle(core: Core, client: ClientConnection, request: Request) -> None:
@@ -55,27 +61,28 @@ def handle(core: Core, client: ClientConnection, request: Request) -> None:
     except _RefusalError as refusal:
         core.measures.refused(refusal.code)
         lines = b"%bx-request-id: %b\r\n%b" % (replies.JSON, request_id.encode(), refusal.lines)
-        body = replies.body(family, refusal.text, refusal.code, status=refusal.status)
-        client.reply(refusal.status, lines, body)
+        client.reply(refusal.status, lines, refusal.body(family))
         return
     Exchange(core, client, request, ticket).start()
 
 
 def _unmetered(core: Core, client: ClientConnection, request: Request, path: bytes) -> None:
     if request.method not in {b"GET", b"HEAD"}:
-        if path in {routes.MODELS, routes.LIVE, routes.READY}:
+        if path in {routes.MODELS, *routes.PROBES}:
             raise _RefusalError(405, "use GET", "method_not_allowed", b"allow: GET\r\n")
-    elif path == routes.LIVE:
-        client.reply(200, replies.TEXT, b"ok\n")
-        return
-    elif path == routes.READY:
-        ready = is_ready(core)
-        client.reply(200 if ready else 503, replies.TEXT, b"ok\n" if ready else b"draining\n")
+    elif path in routes.PROBES:
+        probe(core, client, path)
         return
     elif path == routes.MODELS:
         _models(core, client, _identity(core, request))
         return
     raise _RefusalError(404, "no such route", "not_found")
+
+
+def probe(core: Core, client: ClientConnection, path: bytes) -> None:
+    """Answer a probe: whether the process lives, or whether it should be sent requests."""
+    good = path == routes.LIVE or is_ready(core)
+    client.reply(200 if good else 503, replies.TEXT, b"ok\n" if good else b"not ready\n")
 
 
 def is_ready(core: Core) -> bool:
@@ -118,7 +125,7 @@ def _asked(core: Core, request: Request, route: Route) -> _Asked:
     _check_scope(core, identity, call)
     key = b""
     if core.cache.capacity and not call.stream and b"cache-control" not in request.headers:
-        key = key_of(core.world.secret, identity.key.tenant, call)
+        key = key_of(core.world.secret, identity.key.tenant, call, request.headers)
     return _Asked(identity, call, _attribution(identity, request), key)
 
 
@@ -168,7 +175,8 @@ def _call(core: Core, request: Request, route: Route) -> Call:
     try:
         return reading.read(route, request.body, core.settings)
     except RefusedError as error:
-        raise _RefusalError(400, f"{error.field}: {error}", "invalid_request") from None
+        text = f"{error.field}: {error}"
+        raise _RefusalError(400, text, "invalid_request", field=error.field) from None
 
 
 def _check_scope(core: Core, identity: Identity, call: Call) -> None:
@@ -189,7 +197,7 @@ def _attribution(identity: Identity, request: Request) -> Attribution:
 def _take_rates(core: Core, identity: Identity, call: Call) -> tuple[tuple[rates.Gate, ...], int]:
     world = core.world
     gates = (world.key_gates[identity.key.id], world.tenant_gates[identity.key.tenant])
-    outputs = call.max_output or core.settings.reserve_output_tokens
+    outputs = call.outputs(core.settings.reserve_output_tokens)
     tokens = call.size // BYTES_PER_TOKEN + outputs
     wait = rates.admit(gates, tokens, monotonic())
     if wait:

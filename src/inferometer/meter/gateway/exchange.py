@@ -182,6 +182,7 @@ class Exchange:
         server.leave(monotonic(), failed=sent.status in _FAULTS)
         self.server = None
         self.core.ledger.when_told(lambda: self._tell(sent, rest))
+        self.core.freed(server)
 
     def _tell(self, sent: Sent, rest: bytes) -> None:
         if self.gone:
@@ -290,9 +291,10 @@ class Exchange:
             self.connection = None
         if self.sent is not None and not self.booked:
             self._book(outcome, whole=False)
-        if self.server is not None:
-            self.server.leave(monotonic(), failed=failed)
-            self.server = None
+        server, self.server = self.server, None
+        if server is not None:
+            server.leave(monotonic(), failed=failed)
+            self.core.freed(server)
 
     def _end(self, outcome: Outcome) -> None:
         self._leave_upstream(outcome, failed=False)

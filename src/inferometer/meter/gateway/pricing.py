@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +20,32 @@ _AFTER = FIRST_NANO + len(CLASSES)
 
 @dataclass(frozen=True, slots=True)
 class TablePricing:
-    """Prices of a compiled table."""
+    """Prices of a compiled table.
+
+    Attributes:
+        table: The table.
+        keep: Where price rows are kept, so that amounts can be explained later.
+    """
 
     table: PriceTable
+    keep: Callable[[Iterable[tuple[str, str]]], None]
+
+    def prepare(self, upstreams: Iterable[Upstream]) -> None:
+        """Compile the prices of all models that are configured: at start and on reload."""
+        self.table.prepare(
+            (upstream.provider, name)
+            for upstream in upstreams
+            for public, own in upstream.models.items()
+            for name in (own, public)
+        )
+
+    def remember(self) -> None:
+        """Keep the rows that are compiled.
+
+        Raises:
+            LedgerError: they cannot be written now.
+        """
+        self.keep(self.table.rows())
 
     def price(self, row: Attempt, own: str) -> Attempt:
         """Return a row with its amounts, or as it is if it has no price.
@@ -70,19 +93,9 @@ def _dearest(picos: tuple[int | None, ...]) -> tuple[int | None, int | None]:
 
 
 def table_of(overrides: Path | None) -> PriceTable:
-    """Return a table over the price list, with own rows before it; compiled by `prepare` only.
+    """Return a table over the price list, with own rows before it; nothing is compiled.
 
     Raises:
         LedgerError: the file of own rows is wrong.
     """
     return PriceTable(own_rows(overrides), listed) if overrides else PriceTable(listed)
-
-
-def prepare(table: PriceTable, upstreams: Iterable[Upstream]) -> None:
-    """Compile the prices of all models that are configured."""
-    table.prepare(
-        (upstream.provider, name)
-        for upstream in upstreams
-        for public, own in upstream.models.items()
-        for name in (own, public)
-    )

@@ -14,16 +14,17 @@ from typing import Any
 
 from inferometer.meter.budget import Account, Budgets, compiled, recovered
 from inferometer.meter.budget_store import BudgetStore
-from inferometer.meter.config import SHORTEST_SECRET, Config, Settings, secret
+from inferometer.meter.config import Config, Settings
 from inferometer.meter.gateway.cache import Cache
 from inferometer.meter.gateway.core import Core
 from inferometer.meter.gateway.journal import SpoolJournal
 from inferometer.meter.gateway.measures import Measures
-from inferometer.meter.gateway.pricing import TablePricing, prepare, table_of
+from inferometer.meter.gateway.pricing import TablePricing, table_of
 from inferometer.meter.gateway.serve import serve
 from inferometer.meter.gateway.waiting import Queue
 from inferometer.meter.gateway.webhook import Webhook
 from inferometer.meter.gateway.world import build
+from inferometer.meter.secret import SHORTEST_SECRET, secret
 from inferometer.meter.spent import spent
 from inferometer.meter.spool import Spool
 from inferometer.meter.store.opening import is_server, open_database, open_ledger
@@ -57,9 +58,10 @@ def run(config: Config, path: Path, started: Callable[[int, int], None], worker:
     settings = config.gateway
     world = build(config)
     table = table_of(Path(settings.prices) if settings.prices else None)
-    prepare(table, config.upstream)
     ledger = open_ledger(settings.ledger)
-    ledger.remember(table.rows())
+    prices = TablePricing(table, ledger.remember)
+    prices.prepare(config.upstream)
+    prices.remember()
     spool = Spool(_beside(settings, ".spool"), ledger, window_s=settings.window_ms / 1000)
     store = BudgetStore(_beside(settings, ".budgets"), str(os.getpid()))
     if not spool.wait_recovered(RECOVERY_S):
@@ -75,7 +77,7 @@ def run(config: Config, path: Path, started: Callable[[int, int], None], worker:
             settings.window_ms / 1000,
             measures.ledger_error,
         ),
-        prices=TablePricing(table),
+        prices=prices,
         budgets=Budgets(
             compiled(config.budget),
             store,

@@ -86,6 +86,7 @@ class Call(NamedTuple):
         fields: What is forwarded, in order.
         size: Bytes of the body as sent.
         tier: Service tier that is asked for and has prices of its own; else "".
+        choices: How many answers are generated.
     """
 
     route: Route
@@ -96,6 +97,11 @@ class Call(NamedTuple):
     fields: Fields
     size: int
     tier: str = ""
+    choices: int = 1
+
+    def outputs(self, unlimited: int) -> int:
+        """Return the most output tokens; a choice without a limit is taken as `unlimited`."""
+        return self.max_output or unlimited * self.choices
 
     @property
     def hides_usage(self) -> bool:
@@ -129,6 +135,7 @@ def read(route: Route, body: bytes, settings: Settings) -> Call:
         fields=fields,
         size=len(body),
         tier=_tier(fields),
+        choices=choices,
     )
 
 
@@ -141,8 +148,7 @@ def forwarded(call: Call, model: bytes, *, ask_usage: bool, salt: bytes = b"") -
         ask_usage: Whether the upstream knows `stream_options.include_usage`.
         salt: The tenant's salt of the prefix cache, as JSON; empty for none.
     """
-    fields = call.fields
-    fields["model"] = Raw(model)
+    fields = {**call.fields, "model": Raw(model)}
     if call.hides_usage and ask_usage:
         fields["stream_options"] = _with_usage(fields.get("stream_options"))
     if salt:

@@ -53,4 +53,4 @@ METERED: Mapping[bytes, Route] = {
 }
 NAMES = frozenset(route.name for route in METERED.values())
 MODELS = b"/v1/models"
-LIVE, READY = b"/livez", b"/readyz"
+PROBES = LIVE, READY = b"/livez", b"/readyz"

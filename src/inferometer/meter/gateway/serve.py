@@ -25,7 +25,7 @@ from inferometer.meter.config import Settings, load
 from inferometer.meter.gateway import health, replies, routes
 from inferometer.meter.gateway.client import ClientConnection, Request
 from inferometer.meter.gateway.core import Core
-from inferometer.meter.gateway.entrance import handle, is_ready
+from inferometer.meter.gateway.entrance import handle, is_ready, probe
 from inferometer.meter.gateway.measures import braced
 from inferometer.meter.gateway.world import build, server_context
 
@@ -63,6 +63,7 @@ async def serve(core: Core, path: Path, started: Callable[[int, int], None]) -> 
     _signals(core, path, stop, now)
     checks = asyncio.create_task(health.watch(core))
     sweeping = asyncio.create_task(sweep(core, (clients, probes)))
+    sweeping.add_done_callback(functools.partial(swept, core, stop))
     started(_port(main), _port(control))
     await stop.wait()
     await _drain(core, main, clients, now)
@@ -75,6 +76,8 @@ async def serve(core: Core, path: Path, started: Callable[[int, int], None]) -> 
         client.transport.close()
     await asyncio.sleep(0)
     share(core)
+    if sweeping.done() and not sweeping.cancelled():
+        sweeping.result()  # raises what it failed with
 
 
 async def listen(
@@ -121,11 +124,8 @@ def _control(core: Core, client: ClientConnection, request: Request) -> None:
     path = request.target.partition(b"?")[0]
     if path == b"/metrics":
         client.reply(200, replies.TEXT, core.measures.text(gauges(core)).encode())
-    elif path == routes.LIVE:
-        client.reply(200, replies.TEXT, b"ok\n")
-    elif path == routes.READY:
-        ready = is_ready(core)
-        client.reply(200 if ready else 503, replies.TEXT, b"ok\n" if ready else b"not ready\n")
+    elif path in routes.PROBES:
+        probe(core, client, path)
     else:
         client.reply(404, replies.TEXT, b"no such path\n")
 
@@ -163,7 +163,8 @@ def reload(core: Core, path: Path) -> None:
     """Read the configuration again; if it is wrong, keep the one in force and count it."""
     try:
         world = build(load(path), core.world)
-        _same_listeners(core.settings, world.config.gateway)
+        _same_settings(core.settings, world.config.gateway)
+        core.prices.prepare(world.config.upstream)
     except InferometerError as error:
         core.measures.reload("kept")
         LOG.error("configuration kept: %s", str(error).encode("unicode_escape").decode())  # noqa: TRY400
@@ -172,12 +173,23 @@ def reload(core: Core, path: Path) -> None:
         if world.servers.get(name) is not server:
             server.pool.close()
     core.world = world
+    core.cache.clear()
+    core.spawn(_remember(core))
     core.queue.limit = world.config.gateway.queue
     core.budgets.rules = compiled(world.config.budget)
     core.measures.reload("ok")
 
 
-def _same_listeners(old: Settings, new: Settings) -> None:
+async def _remember(core: Core) -> None:
+    """Keep the prices of new models; a failure is counted, the next reload tries again."""
+    try:
+        await asyncio.to_thread(core.prices.remember)
+    except LedgerError as error:
+        core.measures.ledger_error()
+        LOG.warning("prices not kept: %s", error)
+
+
+def _same_settings(old: Settings, new: Settings) -> None:
     for name in (
         "listen",
         "control",
@@ -190,6 +202,8 @@ def _same_listeners(old: Settings, new: Settings) -> None:
         "webhook_secret",
         "cache_mib",
         "cache_ttl",
+        "prices",
+        "reservation_ttl",
     ):
         if getattr(old, name) != getattr(new, name):
             raise GatewayError(f"gateway.{name}: cannot change without a restart")
@@ -211,6 +225,14 @@ async def sweep(
             server.pool.retire(now)
         core.ledger_failed = False  # the next row tells again
         share(core)
+
+
+def swept(core: Core, stop: asyncio.Event, task: "asyncio.Task[None]") -> None:
+    """Drain if the sweep has failed: without it nothing ends in time and no budget is shared."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        LOG.critical("the sweep failed: %s", type(error).__name__)
+        core.draining = True
+        stop.set()
 
 
 def share(core: Core) -> None:

@@ -80,7 +80,11 @@ class PostgresLedger:
         return self._run(self._append(rows))
 
     def remember(self, prices: Iterable[tuple[str, str]]) -> None:
-        """Keep price rows, as (id, JSON): what the amounts of rows were made of."""
+        """Keep price rows; see `Ledger`.
+
+        Raises:
+            LedgerError: the server cannot be reached or refused them.
+        """
         self._run(self._remember(list(prices)))
 
     def close(self) -> None:

@@ -138,9 +138,16 @@ class SqliteLedger:
         self._months = set(months(self._database))
 
     def remember(self, prices: Iterable[tuple[str, str]]) -> None:
-        """Keep price rows, as (id, JSON): what the amounts of rows were made of."""
+        """Keep price rows; see `Ledger`.
+
+        Raises:
+            LedgerError: the database refused them.
+        """
         with self._lock:
-            self._database.executemany("INSERT OR IGNORE INTO price VALUES (?, ?)", prices)
+            try:
+                self._database.executemany("INSERT OR IGNORE INTO price VALUES (?, ?)", prices)
+            except sqlite3.Error as error:
+                raise LedgerError(f"{self.path}: prices not kept: {error}") from error
 
     def expire(self, *, raw_before: str = "", rollups_before: int = 0) -> list[str]:
         """Drop raw months before `raw_before` (`2026_01`) and finer rollups before a second.
