@@ -24,6 +24,8 @@ from gateway_cases import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from inferometer.meter.gateway.core import Core
+
 GOOD = [answer(COMPLETION)]
 BODY = b'{"model": "m", "messages": []}'
 START = (
@@ -301,6 +303,22 @@ def test_a_hostile_multipart_boundary_costs_nothing(tmp_path: Path) -> None:
     began = time.process_time()
     assert refused(tmp_path, post(data, content_type=kind)) == 400
     assert time.process_time() - began < 2.0
+
+
+def test_a_fault_of_ours_is_logged_without_the_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(core: Core) -> str:
+        raise KeyError(BODY)
+
+    monkeypatch.setattr(Core, "fresh_id", failing)
+
+    async def scenario() -> int:
+        async with standing(tmp_path, [GOOD]) as stand:
+            return await said(await stand.connect(), post(BODY))
+
+    assert run(scenario()) == 0
+    assert [each.message for each in caplog.records] == ["a request failed: KeyError"]
 
 
 @settings(

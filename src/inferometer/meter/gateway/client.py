@@ -6,6 +6,7 @@ limited here: the size and number of headers, the body, the time a client may ta
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from inferometer.meter.gateway import replies
 
 MOST_PIPELINED = 16
 LINGER = 2.0
+LOG = logging.getLogger("inferometer.gateway")
 _SINGLE = frozenset({b"authorization", b"x-api-key", b"host", b"x-request-id", b"content-encoding"})
 """Headers that decide something here: given twice, the request is refused."""
 
@@ -128,14 +130,19 @@ class ClientConnection:
         except httptools.HttpParserUpgrade:
             self._refuse(400, "no protocol but HTTP/1.1 is spoken here")
         except httptools.HttpParserError as error:
-            cause = error.__context__
-            status, text = (
-                cause.args if isinstance(cause, _RefusedError) else (400, "malformed HTTP")
-            )
-            self._refuse(status, text)
+            self._failed(error.__context__)
         else:
             if self._in_headers and self._header_size > self.settings.max_header:
                 self._refuse(431, "headers too large")
+
+    def _failed(self, cause: BaseException | None) -> None:
+        """Refuse what the parser or one of its callbacks ended with."""
+        if isinstance(cause, _RefusedError):
+            self._refuse(*cause.args)
+            return
+        if cause is not None:  # a fault of ours; only its type, as its text may quote the request
+            LOG.error("a request failed: %s", type(cause).__name__)
+        self._refuse(400, "malformed HTTP")
 
     # --- parser ---
 
