@@ -24,6 +24,8 @@ ROOT = Path(__file__).parent.parent
 SECRET = "a-secret-of-the-benchmark"  # noqa: S105
 MODELS = ("mock", "mock-c64", "mock-c64-i5000", "mock-c64-i10000", "mock-c32-i2000-t1")
 NAMES = ("direct", "nginx", "litellm", "ours")
+LITELLM = "1.108.7"
+"""The version that docs/gateway.md has figures of; `--peers` names its environment."""
 TARGETS = """
 mock_python = "{python}"
 [target.direct]
@@ -86,7 +88,7 @@ def main() -> None:
     peers = Path(options.peers)
     names = [name for name in NAMES if not options.only or name in options.only]
     if "litellm" in names:
-        _install(peers / "litellm", "litellm[proxy]")
+        _install(peers / "litellm", f"litellm[proxy]=={LITELLM}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write(folder, peers)
@@ -121,7 +123,7 @@ def _options() -> argparse.Namespace:
 
 
 def _install(environment: Path, package: str) -> None:
-    if not environment.is_dir():
+    if not (environment / "bin/litellm").exists():  # a broken-off install leaves the folder
         pip = [str(environment / "bin/pip"), "install", "--quiet", package]
         subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)  # noqa: S603
         subprocess.run(pip, check=True, stdout=sys.stderr)  # noqa: S603
