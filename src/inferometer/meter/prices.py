@@ -5,16 +5,17 @@ the nearest nano-dollar, and the classes by largest remainder, so that they add 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from inferometer.meter.record import CLASSES, Attempt
+from inferometer.meter.record import NANOS, Attempt
 
 MINUTE_NS = 60_000_000_000
 DAY_MINUTES = 1440
 TIERS = ("", "batch", "flex", "priority")
 """Service tiers; the first is the standard one."""
+_PRICE, _AFTER = Attempt._fields.index("price"), NANOS.stop
 
 
 class PriceRow(NamedTuple):
@@ -116,18 +117,17 @@ def amounts(picos: Sequence[int | None], tokens: Sequence[int]) -> tuple[int, ..
     return tuple(shares)
 
 
-def priced(row: Attempt, table: PriceTable) -> Attempt:
+def priced(row: Attempt, table: PriceTable, own: str = "") -> Attempt:
     """Return a row with the price of its start and what it came to; unchanged if unpriced.
 
-    It is billed to the model that served it; where that name is unknown, to the one asked for.
+    It is billed to the model that served it; where that name is unknown, to the name `own` that the
+    upstream has for the one asked for, then to the one asked for.
     """
-    inputs = row.uncached_input + row.cache_read + row.cache_write_5m + row.cache_write_1h
-    for model in filter(None, (row.served, row.model)):
+    inputs = row.inputs
+    for model in filter(None, (row.served, own, row.model)):
         price = table.find(row.provider, model, row.started_ns, tier=row.tier, input_tokens=inputs)
         nanos = None if price is None else amounts(price.picos, row.tokens)
         if price is not None and nanos is not None:
-            named: dict[str, Any] = {
-                f"nano_{name}": nano for name, nano in zip(CLASSES, nanos, strict=True)
-            }
-            return row._replace(price=price.id, priced_from=price.valid_from, **named)
+            filled = (*row[:_PRICE], price.id, price.valid_from, *nanos, *row[_AFTER:])
+            return Attempt._make(filled)  # by place: a third of the time of `_replace`
     return row

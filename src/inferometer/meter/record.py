@@ -122,6 +122,11 @@ class Attempt(NamedTuple):
         return cast("tuple[int, ...]", self[TOKENS])
 
     @property
+    def inputs(self) -> int:
+        """Prompt tokens, cached ones too."""
+        return self.uncached_input + self.cache_read + self.cache_write_5m + self.cache_write_1h
+
+    @property
     def nanos(self) -> int | None:
         """The whole amount in nano-dollars; None if unpriced."""
         amounts = self[NANOS]

@@ -103,7 +103,7 @@ def phases(row: Attempt, work: Work) -> tuple[Phase, ...]:
     time in the engine's queue holds nothing. Without a time to the first token, the prompt takes
     what the model says, at most the whole attempt.
     """
-    inputs = row.uncached_input + row.cache_read + row.cache_write_5m + row.cache_write_1h
+    inputs = row.inputs
     fresh, output = inputs - row.cache_read, row.output + row.reasoning
     seconds = work.prefill(fresh, row.cache_read)
     first = _first_token(row, round(seconds * 1e9))

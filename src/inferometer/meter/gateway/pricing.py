@@ -9,13 +9,11 @@ from pathlib import Path
 from inferometer.meter.config import Upstream
 from inferometer.meter.price_list import listed
 from inferometer.meter.price_overrides import overrides as own_rows
-from inferometer.meter.prices import PriceTable, amounts
-from inferometer.meter.record import CLASSES, FIRST_NANO, Attempt
+from inferometer.meter.prices import PriceTable, priced
+from inferometer.meter.record import CLASSES, Attempt
 
 PICO_PER_NANO = 1000
-_PRICE = Attempt._fields.index("price")
 _OUTPUT = CLASSES.index("output")
-_AFTER = FIRST_NANO + len(CLASSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +51,7 @@ class TablePricing:
         It is billed by the name the answer gives; where the list does not have that one, by the
         upstream's own name `own` of the model that was asked for.
         """
-        inputs = row.uncached_input + row.cache_read + row.cache_write_5m + row.cache_write_1h
-        for model in (row.served, own, row.model):
-            price = self.table.find(
-                row.provider, model, row.started_ns, tier=row.tier, input_tokens=inputs
-            )
-            nanos = None if price is None else amounts(price.picos, row.tokens)
-            if price is not None and nanos is not None:
-                filled = (*row[:_PRICE], price.id, price.valid_from, *nanos, *row[_AFTER:])
-                return Attempt._make(filled)  # by place: a third of the time of `_replace`
-        return row
+        return priced(row, self.table, own)
 
     def bound(
         self, provider: str, model: str, inputs: int, outputs: int, tier: str = ""
