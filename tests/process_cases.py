@@ -75,6 +75,7 @@ async def started(config: Path, **environment: str) -> AsyncIterator[Running]:
         *(sys.executable, "-m", "inferometer", "gateway", "--config", str(config)),
         env={**os.environ, "INFEROMETER_TEST_SECRET": SECRET, **environment},
         stderr=asyncio.subprocess.PIPE,
+        cwd=config.parent,  # budgets of a ledger that is a server lie where the gateway starts
     )
     assert process.stderr is not None
     log = bytearray()
