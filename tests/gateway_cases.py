@@ -54,8 +54,11 @@ def hashed(token: str) -> str:
 
 @dataclass(slots=True)
 class Rows:
-    """A journal in memory."""
+    """A journal in memory; while it is `slow`, nothing is durable before a flush."""
 
+    failed: bool = False
+    slow: bool = False
+    untold: list[Callable[[], None]] = field(default_factory=list)
     begun: list[Attempt] = field(default_factory=list)
     rows: list[Attempt] = field(default_factory=list)
 
@@ -66,7 +69,13 @@ class Rows:
         self.rows.append(row)
 
     def when_told(self, tell: Callable[[], None]) -> None:
-        tell()
+        self.untold.append(tell)
+        if not self.slow:
+            self.flush()
+
+    def flush(self) -> None:
+        while self.untold:
+            self.untold.pop(0)()
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def _count(fields: Object, name: str) -> int:
     value = fields.get(name)
     if value is None:
         return 0
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
+    if type(value) is not int or not 0 <= value <= LARGEST:  # a bool is no count
         raise _UsageError(name)
     return value
 
@@ -76,14 +76,16 @@ def _part(fields: Object, group: str, name: str) -> int:
     inner = fields.get(group)
     if inner is None:
         return 0
-    if not isinstance(inner, Mapping):
+    if not isinstance(inner, dict):
         raise _UsageError(group)
     return _count(inner, name)
 
 
 def _given(fields: Object, *names: str) -> None:
-    if all(fields.get(name) is None for name in names):
-        raise _UsageError(names[0])
+    for name in names:
+        if fields.get(name) is not None:
+            return
+    raise _UsageError(names[0])
 
 
 def _inside(whole: int, part: int) -> tuple[int, int, bool]:
@@ -173,7 +175,7 @@ def read(family: str, fields: object) -> Usage | None:
     None also if a count is negative, fractional, text or beyond `LARGEST`: such a report is
     treated as missing, so that it is estimated and flagged, never believed. Zero is a report.
     """
-    if not isinstance(fields, Mapping):
+    if not isinstance(fields, dict):
         return None
     try:
         return FAMILIES[family](fields)
@@ -186,9 +188,9 @@ def merged(first: object, last: object) -> object:
 
     Anthropic reports the input at the start of a stream and the output, cumulatively, at its end.
     """
-    if not isinstance(first, Mapping):
+    if not isinstance(first, dict):
         return last
-    if not isinstance(last, Mapping):
+    if not isinstance(last, dict):
         return first
     return {**first, **{name: value for name, value in last.items() if value is not None}}
 

@@ -245,6 +245,30 @@ def test_the_row_is_written_before_the_last_event_is_sent(tmp_path: Path) -> Non
     assert run(scenario()) == 1
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_the_last_event_waits_until_the_row_is_durable(tmp_path: Path, closed: bool) -> None:
+    """As its end tells the caller that all is done; whatever comes after it waits behind it."""
+    script = [STREAM_HEAD, chunk(delta("a") + REPORT), 0.05, chunk(DONE)]
+    script += [LAST_CHUNK] if closed else [0.3, LAST_CHUNK]
+
+    async def scenario() -> bytes:
+        async with standing(tmp_path, [script]) as stand:
+            stand.rows.slow = True
+            caller = await stand.connect()
+            await caller.send(post(ask(stream=True)))
+            await caller.read_head()
+            assert DONE not in await caller.read_chunk()
+            while not stand.rows.rows:
+                await asyncio.sleep(0.01)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(caller.reader.read(1), 0.05)
+            stand.rows.slow = False
+            stand.rows.flush()
+            return await caller.read_chunk()
+
+    assert run(scenario()) == DONE
+
+
 def test_models_are_those_of_the_key(tmp_path: Path) -> None:
     async def scenario() -> list[list[str]]:
         async with standing(tmp_path, [[]]) as stand:

@@ -50,3 +50,42 @@ def test_a_note_that_cannot_be_written_is_counted(tmp_path: Path) -> None:
     run(scenario(spool))
     spool.close()
     assert failures == [1]
+
+
+def test_callers_are_told_after_one_write_of_what_ended_together(tmp_path: Path) -> None:
+    """Also if one of them fails to be told, and with rows at fault among the others."""
+    failures: list[int] = []
+    events: list[str] = []
+
+    def broken() -> None:
+        events.append("broken")
+        raise OSError
+
+    async def scenario(spool: Spool) -> bool:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: events.append("handled"))
+        journal = SpoolJournal(spool, False, WINDOW_S, lambda: failures.append(1))
+        for number in (1, 2):
+            journal.append(attempt(number))
+            journal.when_told(lambda: events.append(f"told with {spool.backlog > 0}"))
+        journal.append(attempt(3, tenant="\ud800"))
+        journal.when_told(broken)
+        journal.append(attempt(4))
+        journal.when_told(lambda: events.append("last"))
+        assert not events
+        assert not spool.backlog
+        await asyncio.sleep(0.01)
+        return journal.failed
+
+    ledger = Away()
+    ledger.away = True
+    spool = Spool(tmp_path, ledger)
+    failed = asyncio.run(scenario(spool))
+    ledger.away = False
+    spool.close()
+    Spool(tmp_path, ledger).close()
+    assert events == ["told with True", "told with True", "broken", "handled", "last"]
+    assert {row.request for row in ledger.rows.values()} == {
+        attempt(number).request for number in (1, 2, 4)
+    }
+    assert failures == [1]
+    assert not failed  # the last one was written

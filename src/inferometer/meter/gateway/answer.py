@@ -4,8 +4,6 @@ Everything is read once, when the answer is whole; what is missing is estimated 
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,15 +20,13 @@ _NS = 1_000_000
 _REPORT = re.compile(rb'"usage"\s*:\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})')
 
 
-@dataclass(frozen=True, slots=True)
-class _Inner:
+class _Inner(msgspec.Struct, frozen=True, gc=False):  # decoded in an eighth of a dataclass's time
     usage: Any = None
     model: Any = None
     service_tier: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Report:
+class _Report(msgspec.Struct, frozen=True, gc=False):
     """The few fields of an answer or event that are read; the rest is skipped, not built."""
 
     usage: Any = None
@@ -117,9 +113,9 @@ def _loose(text: bytes) -> object:
         return None
 
 
-def _fields(report: _Report) -> object:
+def _fields(report: _Report) -> dict[str, Any] | None:
     for holder in (report, report.response, report.message):
-        if holder is not None and isinstance(holder.usage, Mapping):
+        if holder is not None and isinstance(holder.usage, dict):
             return holder.usage
     return None
 
@@ -132,24 +128,23 @@ def _model(report: _Report) -> str:
 
 
 def _account(report: _Report, found: Usage, *, failed: bool, model: str) -> Account:
-    timings = report.timings if isinstance(report.timings, Mapping) else {}
-    return Account(
-        found,
-        model,
-        _nanoseconds(timings.get("prompt_ms")),
-        _nanoseconds(timings.get("predicted_ms")),
-        failed,
-        _tier(report),
-    )
+    timings = report.timings if isinstance(report.timings, dict) else {}
+    prefill, decode = timings.get("prompt_ms"), timings.get("predicted_ms")
+    return Account(found, model, _nanoseconds(prefill), _nanoseconds(decode), failed, _tier(report))
 
 
 def _tier(report: _Report) -> str:
     """Return the tier: beside the usage, or inside it as Anthropic has it."""
     usage_of = _fields(report)
-    said = [holder.service_tier for holder in (report, report.response) if holder is not None]
-    if isinstance(usage_of, Mapping):
+    said = [report.service_tier]
+    if report.response is not None:
+        said.append(report.response.service_tier)
+    if usage_of is not None:
         said.append(usage_of.get("service_tier"))
-    return next((tier for tier in said if isinstance(tier, str) and tier in TIERS), "")
+    for tier in said:
+        if isinstance(tier, str) and tier in TIERS:
+            return tier
+    return ""
 
 
 def _nanoseconds(value: object) -> int | None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Protocol
 
-from inferometer.errors import LedgerError
 from inferometer.meter.budget import Budgets
 from inferometer.meter.config import Config, Settings, Upstream
 from inferometer.meter.gateway.answer import Account
@@ -30,18 +29,25 @@ Tokens = tuple[int, int, int, int, int, int]
 
 
 class Journal(Protocol):
-    """Where rows go: `spool.Spool`, or a list in tests."""
+    """Where rows go: `journal.SpoolJournal`, or a list in tests."""
+
+    failed: bool
+    """Whether the last row could not be written; counted there."""
 
     def begin(self, request: str, attempt: int, row: Callable[[], Attempt]) -> None:
         """Take note of an attempt that is about to be sent; `row` makes its row as of then."""
         ...
 
     def append(self, row: Attempt) -> None:
-        """Record an attempt so that a crash of the process cannot lose it."""
+        """Record an attempt."""
         ...
 
     def when_told(self, tell: Callable[[], None]) -> None:
         """Call `tell` as soon as what was appended is as durable as configured."""
+        ...
+
+    def flush(self) -> None:
+        """Write what was appended now."""
         ...
 
 
@@ -97,7 +103,6 @@ class Core:
     live: set[Exchange] = field(default_factory=set)
     drains: int = 0
     draining: bool = False
-    ledger_failed: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _ids: "itertools.count[int]" = field(default_factory=itertools.count)
     _process: str = field(default_factory=lambda: secrets.token_hex(4))
@@ -146,21 +151,12 @@ class Core:
         """Record an attempt, priced, and remember what it used."""
         own = sent.server.pool.upstream.models[ticket.call.model]
         row = self.prices.price(sent.row(ticket, account, outcome), own)
-        self.record(row)
+        self.ledger.append(row)
         if ticket.cache_key and outcome == "ok" and sent.status == 200 and sent.is_whole:
             self.cache.put(ticket.cache_key, sent.whole())
         ticket.cost += row.nanos or 0
         ticket.used_tokens += sum(row.tokens)
         self.measures.attempt(row)
-
-    def record(self, row: Attempt) -> None:
-        """Put a row into the ledger; a failure is counted, and may close the entrance."""
-        try:
-            self.ledger.append(row)
-            self.ledger_failed = False
-        except LedgerError:
-            self.ledger_failed = True
-            self.measures.ledger_error()
 
     def finished(self, exchange: Exchange) -> None:
         """Settle what a request took."""

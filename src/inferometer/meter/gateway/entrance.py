@@ -87,7 +87,7 @@ def probe(core: Core, client: ClientConnection, path: bytes) -> None:
 
 def is_ready(core: Core) -> bool:
     """Return whether new requests should be sent here."""
-    closed = core.ledger_failed and core.settings.on_ledger_failure == "closed"
+    closed = core.ledger.failed and core.settings.on_ledger_failure == "closed"
     return not core.draining and not closed
 
 
@@ -119,7 +119,7 @@ def _asked(core: Core, request: Request, route: Route) -> _Asked:
     if request.method != b"POST":
         raise _RefusalError(405, "use POST", "method_not_allowed", b"allow: POST\r\n")
     identity = _identity(core, request)
-    if core.ledger_failed and core.settings.on_ledger_failure == "closed":
+    if core.ledger.failed and core.settings.on_ledger_failure == "closed":
         raise _RefusalError(503, "usage cannot be recorded now", "ledger_unavailable")
     call = _call(core, request, route)
     _check_scope(core, identity, call)
@@ -141,7 +141,7 @@ def _from_cache(
         route=call.route.name, status=200, basis="none", price="cache", flags="cache_hit",
         **nothing,
     )  # fmt: skip
-    core.record(row)
+    core.ledger.append(row)
     core.measures.attempt(row)
     core.measures.cache_hit(call.model)
     lines = b"%bx-request-id: %b\r\nx-inferometer-cache: hit\r\n"

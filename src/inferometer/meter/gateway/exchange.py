@@ -160,9 +160,17 @@ class Exchange:
             return
         self.active = True
         out = sent.body(data)
-        if sent.ended and not self.booked:
-            self._book("ok", whole=True)
-        if not out or self.gone:
+        if sent.ended:
+            if not self.booked:
+                self._book("ok", whole=True)
+            self.core.ledger.when_told(partial(self._pass_on, sent, out))
+        elif out and self.begun and not self.gone:  # nearly every chunk
+            self.client.send(out)
+        else:
+            self._pass_on(sent, out)
+
+    def _pass_on(self, sent: Sent, out: bytes) -> None:
+        if not out or self.gone or self.finished:
             return
         if self.begun:
             self.client.send(out)
@@ -181,7 +189,7 @@ class Exchange:
             self._book("ok" if sent.status < 400 else "failed", whole=True)
         server.leave(monotonic(), failed=sent.status in _FAULTS)
         self.server = None
-        self.core.ledger.when_told(lambda: self._tell(sent, rest))
+        self.core.ledger.when_told(partial(self._tell, sent, rest))
         self.core.freed(server)
 
     def _tell(self, sent: Sent, rest: bytes) -> None:

@@ -75,6 +75,7 @@ async def serve(core: Core, path: Path, started: Callable[[int, int], None]) -> 
     for client in [*clients, *probes]:
         client.transport.close()
     await asyncio.sleep(0)
+    core.ledger.flush()
     share(core)
     if sweeping.done() and not sweeping.cancelled():
         sweeping.result()  # raises what it failed with
@@ -223,7 +224,7 @@ async def sweep(
                 client.expire(now)
         for server in core.world.servers.values():
             server.pool.retire(now)
-        core.ledger_failed = False  # the next row tells again
+        core.ledger.failed = False  # the next row tells again
         share(core)
 
 

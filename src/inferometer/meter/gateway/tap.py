@@ -14,6 +14,7 @@ LONGEST_EVENT: Final = 1 << 20
 _REPORT = re.compile(rb'"usage"\s*:\s*\{')
 _VALUE = rb"(?:null|\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})"
 _FIELD = re.compile(rb',\s*"usage"\s*:\s*' + _VALUE + rb'|"usage"\s*:\s*' + _VALUE + rb"\s*,\s*")
+_EMPTY = b',"usage":null'
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 _EVENT = re.compile(rb".*?(?:\r?\n\r?\n|\Z)", re.DOTALL)
 _END = re.compile(rb"\n\r?\n")
@@ -76,8 +77,11 @@ class Tap:
     def _passed(self, whole: bytes) -> bytes:
         self.events += whole.count(b"data:")
         self.tail = whole
-        if b'"usage"' not in whole:
+        named = whole.count(b'"usage"')
+        if not named:
             return whole
+        if named == whole.count(_EMPTY):  # as nearly every chunk of an engine that was asked
+            return whole.replace(_EMPTY, b"") if self.hides else whole
         found = None
         for found in _REPORT.finditer(whole):
             if not self.first:
@@ -94,7 +98,7 @@ def _line(whole: bytes, at: int) -> bytes:
 
 def _without_usage(whole: bytes) -> bytes:
     """Return events as they would have been if usage had not been asked for."""
-    plain = whole.replace(b',"usage":null', b"").replace(b', "usage": null', b"")
+    plain = whole.replace(_EMPTY, b"").replace(b', "usage": null', b"")
     if b'"usage"' not in plain:
         return plain
     return b"".join(_event_without(event) for event in _EVENT.findall(plain))
