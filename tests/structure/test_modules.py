@@ -12,7 +12,7 @@ import inferometer
 PACKAGE = Path(inferometer.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 VAGUE = {"utils", "util", "common", "helpers", "helper", "types", "base", "misc"}
-BASES = {"Exception", "ValueError", "Protocol", "Enum", "StrEnum", "NamedTuple"}
+BASES = {"Exception", "ValueError", "Protocol", "Enum", "StrEnum", "NamedTuple", "msgspec.Struct"}
 LONGEST = 350
 HEAVY = {"numpy", "matplotlib", "duckdb", "genai_prices", "scipy"}
 
