@@ -82,9 +82,21 @@ def _sources(
     given = [("workload", f"the scenario: {asked}"), ("slo", "the scenario")]
     given.append(("demand", "the scenario: [demand], nothing where it is silent"))
     rows = [*dict.fromkeys((fact.record, fact.source) for fact in found), *given]
+    resting: dict[tuple[str, str], list[str]] = {}
+    for step in steps:
+        for record, source in rows:
+            if record.startswith(step.rests_on):
+                resting.setdefault((step.name, source), []).append(record)
     return [
-        {"step": step.name, "record": record, "source": source}
-        for step in steps
-        for record, source in rows
-        if record.startswith(step.rests_on)
+        {"step": step, "records": _listed(records), "source": source}
+        for (step, source), records in resting.items()
     ]
+
+
+def _listed(records: list[str]) -> str:
+    """Return records of one source with each kind named once: `efficiency a, b`."""
+    kinds: dict[str, list[str]] = {}
+    for record in records:
+        kind, _, name = record.partition(" ")
+        kinds.setdefault(kind, []).append(name)
+    return "; ".join(f"{kind} {', '.join(names)}".strip() for kind, names in kinds.items())
