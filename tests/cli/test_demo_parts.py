@@ -15,3 +15,13 @@ def test_it_leaves_with_the_code_of_the_part(code: int, capsys: pytest.CaptureFi
 
 def test_it_goes_on_after_a_part_that_ended_well() -> None:
     assert app.run([], lambda _: leave("plan", app.OK)) == app.OK
+
+
+@pytest.mark.parametrize(
+    "asked", [("--span", "nan"), ("--span", "0"), ("--requests", "0"), ("--rounds", "1")]
+)
+def test_what_a_later_part_would_refuse_is_refused_at_once(
+    asked: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["demo", *asked]) == app.BAD_INPUT
+    assert "--span above 0" in capsys.readouterr().err

@@ -13,7 +13,9 @@ from inferometer.catalog.efficiency import efficiencies
 from inferometer.catalog.models import model
 from inferometer.deployment import Deployment, EngineSettings, Precision
 from inferometer.errors import ScenarioError
+from inferometer.loop.client import Endpoint
 from inferometer.loop.fitting import fit, overlay_text, write_overlay
+from inferometer.loop.local import calibrated_here
 from inferometer.loop.machine import (
     ENGINE,
     KEY,
@@ -23,6 +25,7 @@ from inferometer.loop.machine import (
     this_machine,
     watts_per_core,
 )
+from inferometer.loop.setting import Setting
 from inferometer.loop.sweep import Step, Sweep
 from inferometer.perf.demand import fixed_lengths
 from inferometer.perf.roofline import compile_candidates
@@ -128,3 +131,11 @@ def test_records_say_what_was_measured_and_what_is_the_templates(tmp_path: Path)
     here = this_machine()
     assert here.assumed <= ASSUMED
     assert here.bandwidth >= tables.accelerators()["cpu-x86-2core"].memory_bandwidth
+
+
+def test_an_engine_elsewhere_is_not_described_as_this_machine(tmp_path: Path) -> None:
+    away = Endpoint(url="http://192.0.2.1:8080", model="m")
+    with pytest.raises(ScenarioError, match="may be another machine's"):
+        calibrated_here(
+            away, tmp_path / "m.gguf", Setting(), tmp_path / "o.toml", pytest.fail, machine=MACHINE
+        )

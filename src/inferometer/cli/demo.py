@@ -62,6 +62,8 @@ def demo(
     from inferometer.loop.jobs import Bounds
     from inferometer.loop.supervise import interruptible
 
+    if not 0 < span < float("inf") or requests < 1 or rounds < 2:
+        raise ScenarioError("--span above 0, --requests from 1 and --rounds from 2 are wanted")
     began = time.monotonic()
     bounds = Bounds(prompt=max_prompt, output=max_output)
     traffic = _traffic(trace, seed)

@@ -8,9 +8,11 @@ from inferometer.catalog import tables
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.catalog.models import model
 from inferometer.deployment import Deployment, EngineSettings, Precision
+from inferometer.errors import ScenarioError
 from inferometer.loop.client import Endpoint
 from inferometer.loop.fitting import Fit, fit, overlay_text, write_overlay
 from inferometer.loop.machine import ENGINE, KEY, Machine, records, this_machine
+from inferometer.loop.processor import is_local
 from inferometer.loop.setting import Setting
 from inferometer.loop.supervise import Say
 from inferometer.loop.sweep import Sizes, sweep
@@ -69,8 +71,14 @@ def calibrated_here(
 
     Raises:
         EngineError: the engine went away.
-        ScenarioError: a sweep that cannot be fitted, or a file that cannot be written.
+        ScenarioError: an engine that may run elsewhere, a sweep that cannot be fitted, or a file
+            that cannot be written.
     """
+    if not is_local(endpoint.url):
+        raise ScenarioError(
+            f"endpoint {endpoint.url!r:.80} may be another machine's, and this one is described: "
+            "name an engine here as http://127.0.0.1:PORT"
+        )
     chip = machine or this_machine()
     day = dt.datetime.now(dt.UTC).date()
     text = records(chip, slots=setting.slots, day=day)
