@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, get_type_hints
 
 from inferometer.errors import LedgerError
-from inferometer.meter.record import CLASSES, Attempt
+from inferometer.meter.record import Attempt
 from inferometer.meter.store.opening import Database, months, rows_of_month
+from inferometer.meter.store.statements import NANO
 
 if TYPE_CHECKING:
     import duckdb
 
 _KINDS = {int: "BIGINT", int | None: "BIGINT", bool: "BOOLEAN"}
-_NANO = "+".join(f"nano_{name}" for name in CLASSES)
 _FILE = "attempts.parquet"
 
 
@@ -73,7 +73,7 @@ def _written(database: Database, month: str, folder: Path) -> Month:
         with _duck(f"{fresh}: cannot be written") as duck:
             taken = f"SELECT {_columns()} FROM read_ndjson_objects({_quoted(lines.name)})"
             duck.execute(
-                f"COPY (SELECT *, {_NANO} AS nano FROM ({taken}) "
+                f"COPY (SELECT *, {NANO} AS nano FROM ({taken}) "
                 f"ORDER BY started_ns, request, attempt) TO {_quoted(str(fresh))} (FORMAT parquet)"
             )
         fresh.replace(file)

@@ -22,6 +22,7 @@ from inferometer.meter.readings import Growth, Reading, grown
 from inferometer.meter.record import Attempt
 from inferometer.meter.rollup import NS
 from inferometer.meter.store.opening import Database, exclusive, months
+from inferometer.meter.store.statements import ATTEMPTS
 from inferometer.meter.work import Work, tokens_time
 from inferometer.units import GramsPerJoule, UsdPerSecond, Watts
 
@@ -170,8 +171,7 @@ def attempts_between(
     if not months(database):
         return []
     found = database.execute(
-        f"SELECT {', '.join(Attempt._fields)} FROM attempt "
-        "WHERE started_ns >= ? AND started_ns < ? AND upstream = ? AND ended_ns > ?",
+        f"{ATTEMPTS} AND upstream = ? AND ended_ns > ?",
         (start_ns - LONGEST_NS, end_ns, upstream, start_ns),
     )
     in_time = attrgetter("started_ns", "request", "attempt")

@@ -13,6 +13,7 @@ from inferometer.errors import LedgerError
 from inferometer.meter.record import CLASSES
 from inferometer.meter.rollup import DIMENSIONS, GRAINS, NS
 from inferometer.meter.store.opening import Database, months
+from inferometer.meter.store.statements import INPUTS
 
 HOUR, DAY = GRAINS[1], GRAINS[2]
 PERIODS = {"hour": HOUR, "day": DAY}
@@ -20,15 +21,14 @@ FROM_ROWS = ("key", "session", "run")
 BY = (*DIMENSIONS, *FROM_ROWS, *PERIODS)
 """What costs can be grouped by."""
 UNALLOCATED = ("idle", "headroom", "unmetered")
-_INPUT = "uncached_input + cache_read + cache_write_5m + cache_write_1h"
 _NANO = " + ".join(f"coalesce(nano_{name}, 0)" for name in CLASSES)
 _ONE_IF = "CASE WHEN {} THEN 1 ELSE 0 END"
 _SUMS: Mapping[str, tuple[str, ...]] = {  # attempts, unpriced, estimated, tokens and nano-dollars
-    "rollup": ("attempts", "unpriced", "estimated", _INPUT, "cache_read",
+    "rollup": ("attempts", "unpriced", "estimated", INPUTS, "cache_read",
                "output + reasoning", _NANO),
     "spend": ("attempts", "unpriced", "0", "input_tokens", "0", "output_tokens", "nano"),
     "attempt": ("1", _ONE_IF.format("nano_output IS NULL"), _ONE_IF.format("basis <> 'reported'"),
-                _INPUT, "cache_read", "output + reasoning", _NANO),
+                INPUTS, "cache_read", "output + reasoning", _NANO),
 }  # fmt: skip
 _SHARED = {"provider": "'self-hosted'", "served": "model", "key": "''", "session": "''"}
 """Columns that shares do not hold."""

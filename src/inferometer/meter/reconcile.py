@@ -13,9 +13,9 @@ from inferometer.errors import LedgerError
 from inferometer.meter.record import CLASSES
 from inferometer.meter.rollup import GRAINS
 from inferometer.meter.store.opening import Database
+from inferometer.meter.store.statements import NANO
 
 DAY = GRAINS[-1]
-_NANO = " + ".join(f"nano_{name}" for name in CLASSES)
 _COLUMNS: Mapping[str, tuple[str, ...]] = {  # FOCUS names, then those of plain exports
     "day": ("ChargePeriodStart", "date", "day", "start_time"),
     "provider": ("ServiceProviderName", "ProviderName", "provider"),
@@ -83,7 +83,7 @@ def _metered(database: Database) -> dict[Key, tuple[int, int, int, int]]:
     """Return (nano-dollars, tokens, unpriced, estimated) by day and provider."""
     found: dict[Key, tuple[int, int, int, int]] = {}
     for start, provider, *sums in database.execute(
-        f"SELECT start, provider, sum({_NANO}), sum({' + '.join(CLASSES)}), sum(unpriced), "
+        f"SELECT start, provider, sum({NANO}), sum({' + '.join(CLASSES)}), sum(unpriced), "
         "sum(estimated) FROM rollup WHERE grain = ? AND provider <> 'self-hosted' GROUP BY 1, 2",
         (DAY,),
     ):

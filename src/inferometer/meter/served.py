@@ -8,12 +8,12 @@ from statistics import fmean, median
 
 from inferometer.errors import LedgerError
 from inferometer.meter.store.sqlite import connect
+from inferometer.meter.store.statements import INPUTS
 from inferometer.units import Duration, Fraction, PerSecond, Seconds
 
 _ROWS = (
-    "SELECT started_ns, ended_ns, ttft_ns, uncached_input + cache_read + cache_write_5m + "
-    "cache_write_1h, cache_read, output + reasoning, outcome FROM attempt "
-    "WHERE started_ns >= ? AND started_ns < ? ORDER BY started_ns"
+    f"SELECT started_ns, ended_ns, ttft_ns, {INPUTS}, cache_read, output + reasoning, outcome "
+    "FROM attempt WHERE started_ns >= ? AND started_ns < ? ORDER BY started_ns"
 )
 
 

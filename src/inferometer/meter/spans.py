@@ -23,6 +23,7 @@ from inferometer.errors import LedgerError
 from inferometer.meter.record import Attempt
 from inferometer.meter.rollup import NS
 from inferometer.meter.store.opening import Database, months
+from inferometer.meter.store.statements import ATTEMPTS
 
 Json = dict[str, Any]
 BATCH = 512
@@ -47,11 +48,7 @@ def rows(database: Database, since_ns: int, until_ns: int) -> Iterator[Attempt]:
     if not months(database):
         return
     try:
-        found = database.execute(
-            f"SELECT {', '.join(Attempt._fields)} FROM attempt "
-            "WHERE started_ns >= ? AND started_ns < ? ORDER BY started_ns",
-            (since_ns, until_ns),
-        )
+        found = database.execute(f"{ATTEMPTS} ORDER BY started_ns", (since_ns, until_ns))
         for _, at_once in groupby(starmap(Attempt, found), attrgetter("started_ns")):
             yield from sorted(at_once, key=attrgetter("request", "attempt"))
     except sqlite3.Error as error:

@@ -3,11 +3,10 @@
 import sqlite3
 
 from inferometer.errors import LedgerError
-from inferometer.meter.record import CLASSES
 from inferometer.meter.rollup import DIMENSIONS, GRAINS, NS
 from inferometer.meter.store.opening import Database, months
+from inferometer.meter.store.statements import NANO
 
-_NANO = "+".join(f"nano_{name}" for name in CLASSES)
 _DAY = GRAINS[-1]
 
 
@@ -33,14 +32,14 @@ def spent(database: Database, dimension: str, value: str, since_ns: int) -> int:
     try:
         if dimension in DIMENSIONS and grain:
             where = f"grain = {grain} AND start >= ? AND {dimension} = ?"
-            return _sum(database, f"SELECT sum({_NANO}) FROM rollup WHERE {where}", since, value)
+            return _sum(database, f"SELECT sum({NANO}) FROM rollup WHERE {where}", since, value)
         if dimension in {"key", "run"} and grain == _DAY:
             where = f"dimension = '{dimension}' AND day >= ? AND value = ?"
             return _sum(database, f"SELECT sum(nano) FROM spend WHERE {where}", since, value)
         if not months(database):
             return 0
         where = f"started_ns >= ? AND {dimension} = ?"
-        return _sum(database, f"SELECT sum({_NANO}) FROM attempt WHERE {where}", since_ns, value)
+        return _sum(database, f"SELECT sum({NANO}) FROM attempt WHERE {where}", since_ns, value)
     except sqlite3.Error as error:
         raise LedgerError(f"spending cannot be read: {error}") from None
 

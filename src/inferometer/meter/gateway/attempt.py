@@ -13,9 +13,9 @@ from inferometer.meter.gateway.tap import Tap
 from inferometer.meter.gateway.ticket import Ticket
 from inferometer.meter.gateway.upstream import Headers
 from inferometer.meter.record import Attempt, Outcome
+from inferometer.meter.rollup import NS
 from inferometer.meter.usage import NOTHING
 
-_NS = 1_000_000_000
 _UNPRICED = Attempt("-", 1, 0, 0, "-")[Attempt._fields.index("price") :]
 _LONGEST_ERROR = 64 << 10
 _KEPT_END = 64 << 10
@@ -184,7 +184,7 @@ class Sent:
                 *(call.model, account.model or upstream.models[call.model]),
                 *(upstream.provider, upstream.name, call.route.name),
                 *(upstream.tier(account.tier), call.stream),
-                *(outcome, self.status, round(self.queued * _NS), self._ttft_ns()),
+                *(outcome, self.status, round(self.queued * NS), self._ttft_ns()),
                 *(account.prefill_ns, account.decode_ns, account.usage.source),
                 *meters,
                 *_UNPRICED,
@@ -192,4 +192,4 @@ class Sent:
         )
 
     def _ttft_ns(self) -> int | None:
-        return round((self._first - self.at) * _NS) if self._first else None
+        return round((self._first - self.at) * NS) if self._first else None

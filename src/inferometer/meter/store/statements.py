@@ -3,10 +3,15 @@
 import datetime as dt
 from typing import get_type_hints
 
-from inferometer.meter.record import Attempt
+from inferometer.meter.record import CLASSES, Attempt
 from inferometer.meter.rollup import KEY, MEASURES, NS, SPEND_KEY, SPEND_MEASURES
 
 COLUMNS = Attempt._fields
+ATTEMPTS = f"SELECT {', '.join(COLUMNS)} FROM attempt WHERE started_ns >= ? AND started_ns < ?"
+INPUTS = " + ".join(CLASSES[: CLASSES.index("output")])
+"""Prompt tokens, cached ones too: `Attempt.inputs`."""
+NANO = " + ".join(f"nano_{name}" for name in CLASSES)
+"""The whole amount of a row or a sum; NULL if a row is unpriced."""
 _TEXT = {"tenant", "feature", "model", "served", "provider", "upstream", "dimension", "value"}
 
 
