@@ -187,6 +187,21 @@ def test_a_dead_process_gives_its_lease_back_and_the_ledger_knows_the_rest(tmp_p
     taken(alive.reserve({"key": "k"}, 600, later))
 
 
+def test_a_death_beside_the_living_closes_a_limit_early_and_never_late(tmp_path: Path) -> None:
+    """The living have not told 200 of the 500 that the ledger knows: these count twice."""
+    living, dead = books(tmp_path, owner="living"), books(tmp_path, owner="dead")
+    living.settle(taken(living.reserve({"key": "k"}, 300, NOW)), 200)
+    dead.settle(taken(dead.reserve({"key": "k"}, 300, NOW)), 300)
+    fresh = books(tmp_path, owner="fresh")
+    store = BudgetStore(tmp_path / "budgets", "fresh")
+    store.raise_to(dict.fromkeys(store.names(), 500))
+    for later in (1, 2, LEASE_TTL + 1):
+        living.sweep(NOW + later)
+    after = NOW + LEASE_TTL + 2
+    assert isinstance(fresh.reserve({"key": "k"}, 501, after), Denial)
+    taken(fresh.reserve({"key": "k"}, 300, after))
+
+
 def _race(folder: str, owner: str, tries: int) -> int:
     budgets = books(Path(folder), owner=owner)
     won = 0

@@ -61,7 +61,12 @@ class BudgetStore:
         return [name for (name,) in self._db.execute("SELECT id FROM account")]
 
     def raise_to(self, spent: Mapping[str, int]) -> None:
-        """Raise accounts to what the ledger knows; an account is never lowered."""
+        """Raise accounts to what the ledger knows; an account is never lowered.
+
+        The ledger's sum holds what other processes have spent and will yet tell: less than a second
+        of it counts twice. Leaving accounts out that others lease would lose the dead process's
+        last second instead, and a hard limit would be passed by it.
+        """
         with self._transaction():
             self._db.executemany(
                 "UPDATE account SET spent = max(spent, ?) WHERE id = ?",

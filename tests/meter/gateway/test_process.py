@@ -134,6 +134,25 @@ def test_reload_takes_a_good_file_and_keeps_the_old_for_a_bad_one(tmp_path: Path
     run(scenario())
 
 
+def test_a_reload_empties_the_cache(tmp_path: Path) -> None:
+    """Another upstream may answer otherwise."""
+
+    async def scenario() -> list[int]:
+        async with upstream([answer(COMPLETION)]) as server:
+            config = write(tmp_path, server.port, lb_window=0.0, cache_mib=1)
+            async with started(config) as running:
+                caller = await running.caller()
+                seen = []
+                for _ in range(2):
+                    await caller.post(ask())
+                    seen.append(len(server.seen))
+                await _reloaded(running, "ok")
+                await caller.post(ask())
+                return [*seen, len(server.seen)]
+
+    assert run(scenario()) == [1, 1, 2]
+
+
 PRICES = """
 [[price]]
 provider = "self-hosted"
