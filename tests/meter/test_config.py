@@ -56,6 +56,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("budget", [{"name": "b", "by": "key", "hard_usd": "1e99999"}], "9,223,372,036 dollars"),
         ("gateway.reservation_ttl", 3600.0, "must be longer"),
         ("routing", {"zz": "prefix"}, "no upstream serves"),
+        ("rows", {"url": "http://meter:secret@h:8123"}, "rows.url: no user"),
+        ("rows", {"url": "http://h:8123", "pasword": "env:X"}, "did you mean password"),
     ],
 )
 def test_faults_are_named(path: str, value: Any, says: str) -> None:

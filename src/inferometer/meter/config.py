@@ -82,6 +82,16 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """`[rows]`: a ClickHouse server's HTTP address that gets each raw row of the ledger too."""
+
+    url: str
+    database: str = "default"
+    user: str = "default"
+    password: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
     """`[[upstream]]`: one server or API. `models` maps public names to the upstream's own."""
 
@@ -160,6 +170,7 @@ class Config:
     key: tuple[Key, ...] = ()
     tenant: tuple[Tenant, ...] = ()
     budget: tuple[Limit, ...] = ()
+    rows: Rows | None = None
     routing: Mapping[str, Routing] = field(default_factory=dict)
 
     @property
@@ -223,6 +234,7 @@ _TABLES: Mapping[str, type] = {
     "key": Key,
     "tenant": Tenant,
     "budget": Limit,
+    "rows": Rows,
 }
 
 
@@ -247,6 +259,8 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
 def _faults(config: Config) -> Iterator[str]:
     yield from _settings_faults(config.gateway)
+    if config.rows:
+        yield from (f"rows.url: {fault}" for fault in url_faults(config.rows.url))
     for upstream in config.upstream:
         yield from _upstream_faults(upstream)
     for kind, names in (

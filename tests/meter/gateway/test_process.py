@@ -115,14 +115,16 @@ def test_a_second_signal_ends_it_now_and_books_what_was_seen(tmp_path: Path) -> 
     run(scenario())
 
 
-def test_reload_takes_a_good_file_and_keeps_the_old_for_a_bad_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bad", ["[gateway\n", '{as_it_was}\n[rows]\nurl = "http://127.0.0.1:1"\n'])
+def test_reload_takes_a_good_file_and_keeps_the_old_for_a_bad_one(tmp_path: Path, bad: str) -> None:
     async def scenario() -> None:
         async with upstream([answer(COMPLETION)]) as server:
             config = write(tmp_path, server.port, lb_window=0.0)
             async with started(config) as running:
                 caller = await running.caller()
                 assert (await caller.post(ask(), token="sk-new")).status == 401  # noqa: S106
-                config.write_text("[gateway\n", encoding="utf-8")
+                as_it_was = config.read_text(encoding="utf-8")
+                config.write_text(bad.format(as_it_was=as_it_was), encoding="utf-8")
                 await _reloaded(running, "kept")
                 assert (await caller.post(ask())).status == 200
                 write(tmp_path, server.port, keys=("sk-new",), lb_window=0.0)

@@ -14,7 +14,7 @@ from typing import Any
 
 from inferometer.meter.budget import Account, Budgets, compiled, recovered
 from inferometer.meter.budget_store import BudgetStore
-from inferometer.meter.config import Config, Settings
+from inferometer.meter.config import Config, Rows, Settings
 from inferometer.meter.gateway.cache import Cache
 from inferometer.meter.gateway.core import Core
 from inferometer.meter.gateway.journal import SpoolJournal
@@ -24,9 +24,11 @@ from inferometer.meter.gateway.serve import serve
 from inferometer.meter.gateway.waiting import Queue
 from inferometer.meter.gateway.webhook import Webhook
 from inferometer.meter.gateway.world import build
+from inferometer.meter.record import Ledger
 from inferometer.meter.secret import SHORTEST_SECRET, secret
 from inferometer.meter.spent import spent
 from inferometer.meter.spool import Spool
+from inferometer.meter.store.clickhouse import ClickHouseRows, LedgerWithRows
 from inferometer.meter.store.opening import is_server, open_database, open_ledger
 
 LOG = logging.getLogger("inferometer.gateway")
@@ -62,7 +64,8 @@ def run(config: Config, path: Path, started: Callable[[int, int], None], worker:
     prices = TablePricing(table, ledger.remember)
     prices.prepare(config.upstream)
     prices.remember()
-    spool = Spool(_beside(settings, ".spool"), ledger, window_s=settings.window_ms / 1000)
+    recorder = with_rows(ledger, config.rows)
+    spool = Spool(_beside(settings, ".spool"), recorder, window_s=settings.window_ms / 1000)
     store = BudgetStore(_beside(settings, ".budgets"), str(os.getpid()))
     if not spool.wait_recovered(RECOVERY_S):
         LOG.warning("ledger: rows of an earlier process wait; budgets do not count them yet")
@@ -100,6 +103,19 @@ def run(config: Config, path: Path, started: Callable[[int, int], None], worker:
         spool.close()
         store.close()
         ledger.close()
+
+
+def with_rows(ledger: Ledger, rows: Rows | None) -> Ledger:
+    """Return the ledger, or it and the ClickHouse server that gets its rows too.
+
+    Raises:
+        GatewayError: the password cannot be read.
+        LedgerError: the server cannot be reached.
+    """
+    if rows is None:
+        return ledger
+    password = secret(rows.password, "rows.password") if rows.password else ""
+    return LedgerWithRows(ledger, ClickHouseRows(rows.url, rows.database, rows.user, password))
 
 
 def _beside(settings: Settings, suffix: str) -> Path:

@@ -165,6 +165,8 @@ def reload(core: Core, path: Path) -> None:
     try:
         world = build(load(path), core.world)
         _same_settings(core.settings, world.config.gateway)
+        if world.config.rows != core.world.config.rows:
+            raise GatewayError("rows: cannot change without a restart")
         core.prices.prepare(world.config.upstream)
     except InferometerError as error:
         core.measures.reload("kept")

@@ -1,1 +1,1 @@
-"""Stores of the ledger: SQLite embedded, PostgreSQL for a cluster, a seam for ClickHouse."""
+"""Stores: SQLite embedded, PostgreSQL for a cluster; ClickHouse beside either, for raw rows."""
