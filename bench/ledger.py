@@ -1,9 +1,10 @@
 """The ledger: durable rows a second, a month's report, ad-hoc questions: `bench/ledger.py --json`.
 
-Rows are time-ordered: 50 tenants, 5 features, 8 models, runs of 20 requests. Every commit is synced
-to disk. The report is `inferometer costs --by tenant,model` over a month's rollups; its ledger gets
-the rollups of `--rows` requests (10^7 unless told otherwise) without their raw rows, which the
-report never reads. Ad-hoc questions: DuckDB over Parquet files of 5 million rows.
+Rows are time-ordered: 50 tenants with 4 keys each, 5 features, 8 models, runs of 20 requests. Every
+commit is synced to disk. The report is `inferometer costs --by tenant,model` over a month's
+rollups; its ledger gets the rollups of `--rows` requests (10^7 unless told otherwise) without their
+raw rows, which the report never reads. Ad-hoc questions: DuckDB over Parquet files of 5 million
+rows.
 """
 
 import gc
@@ -20,7 +21,7 @@ import duckdb
 
 from inferometer.meter.costs import costs
 from inferometer.meter.record import CLASSES, Attempt
-from inferometer.meter.rollup import NS, rollups
+from inferometer.meter.rollup import NS, deltas
 from inferometer.meter.spool import Spool
 from inferometer.meter.store.sqlite import SqliteLedger, connect
 from inferometer.meter.store.statements import SUMS, add_sums
@@ -40,18 +41,19 @@ def requests(count: int, first: int = 0, span_s: float = 600.0) -> list[Attempt]
 
 
 def one(draw: random.Random, number: int, offset_ns: int) -> Attempt:
-    """Return one row."""
-    started = START_NS + offset_ns
+    """Return one row: runs of 20 requests, each of one tenant, by one of its four keys."""
+    started, run = START_NS + offset_ns, number // 20
+    tenant = run * 7919 % 50
     return Attempt(
         f"{started:016x}-{number:08x}",
         1,
         started,
         started + 2 * NS,
-        f"tenant-{draw.randrange(50)}",
-        key=f"key-{number % 200}",
+        f"tenant-{tenant}",
+        key=f"key-{tenant}-{run % 4}",
         feature=f"feature-{draw.randrange(5)}",
         session=f"session-{number // 40}",
-        run=f"run-{number // 20}",
+        run=f"run-{run}",
         model=f"model-{draw.randrange(8)}",
         provider="openai",
         upstream="api",
@@ -99,11 +101,11 @@ def report(folder: Path, count: int) -> tuple[float, int]:
     with closing(SqliteLedger(path)):
         pass
     sample = 100_000  # of each, the measures are scaled: the groups are what a report reads
-    deltas = rollups(requests(sample, span_s=MONTH_S))
+    sums = deltas(requests(sample, span_s=MONTH_S)).rollup
     key = len(SUMS["rollup"][0])
     scaled = [
         (*delta[:key], *(int(value) * (count // sample) for value in delta[key:]))
-        for delta in deltas
+        for delta in sums
         if int(delta[0]) >= 3600
     ]
     with closing(connect(path)) as database:

@@ -16,7 +16,7 @@ import asyncpg
 
 from inferometer.errors import LedgerError
 from inferometer.meter.record import Attempt
-from inferometer.meter.rollup import rollups, spend
+from inferometer.meter.rollup import deltas
 from inferometer.meter.store.statements import (
     COLUMNS,
     SUMS,
@@ -123,8 +123,8 @@ class PostgresLedger:
             self._months.add(month)
         async with connection.transaction():
             fresh = await _record(connection, rows)
-            await connection.executemany(add_sums("rollup", _MARKS["rollup"]), rollups(fresh))
-            await connection.executemany(add_sums("spend", _MARKS["spend"]), spend(fresh))
+            for name, added in deltas(fresh)._asdict().items():
+                await connection.executemany(add_sums(name, _MARKS[name]), added)
         return len(fresh)
 
     async def _remember(self, prices: list[tuple[str, str]]) -> None:

@@ -10,13 +10,15 @@ time that forty stored columns take, and `SELECT tenant, output FROM attempt` wo
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
 
 from inferometer.errors import LedgerError
 from inferometer.meter.record import Attempt
-from inferometer.meter.rollup import rollups, spend
+from inferometer.meter.rollup import Delta, deltas
 from inferometer.meter.store.migrations import migrate
 from inferometer.meter.store.statements import (
     COLUMNS,
@@ -30,10 +32,8 @@ BUSY_S = 30.0
 a second, and rows wait in the spool meanwhile."""
 _PAGES = 16_384
 """Pages of the log between checkpoints, 64 MiB: fewer, longer writes. Our own choice."""
-_MARKS = {name: f"VALUES ({', '.join('?' * sum(map(len, SUMS[name])))})" for name in SUMS}
 _AT_ONCE = 50
 """Rows of one statement: half the time of one by one, and fewer hand-overs of the lock."""
-_SEVERAL = f"VALUES {', '.join(['(?, ?, ?, ?)'] * _AT_ONCE)}"
 _STORED = ("request", "attempt", "started_ns")
 _CHOSEN = ", ".join(
     name if name in _STORED else f"json_extract(row, '$[{position}]') AS {name}"
@@ -97,22 +97,17 @@ class SqliteLedger:
         for month, group in _by_month(rows).items():
             self._open(month)
             fresh += self._record(f"attempt_{month}", group)
-        self._database.executemany(add_sums("rollup", _MARKS["rollup"]), rollups(fresh))
-        self._database.executemany(add_sums("spend", _MARKS["spend"]), spend(fresh))
+        for name, added in deltas(fresh)._asdict().items():
+            _insert(self._database, _adding(name, 1), _adding(name, _AT_ONCE), added)
         self._database.execute("COMMIT")
         return len(fresh)
 
     def _record(self, table: str, rows: Sequence[Attempt]) -> Sequence[Attempt]:
         """Insert rows into a month's table; return those that were not there."""
-        statement = f"INSERT INTO {table} VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-        several = statement.replace("VALUES (?, ?, ?, ?)", _SEVERAL)
+        statement, several = _keeping(table, 1), _keeping(table, _AT_ONCE)
         database, before = self._database, self._database.total_changes
         database.execute("SAVEPOINT batch")
-        rest = len(rows) - len(rows) % _AT_ONCE
-        for first in range(0, rest, _AT_ONCE):
-            chunk = map(_stored, rows[first : first + _AT_ONCE])
-            database.execute(several, [value for stored in chunk for value in stored])
-        database.executemany(statement, map(_stored, rows[rest:]))
+        _insert(database, statement, several, map(_stored, rows))
         if database.total_changes - before == len(rows):
             database.execute("RELEASE batch")
             return rows
@@ -184,6 +179,30 @@ def _by_month(rows: Sequence[Attempt]) -> dict[str, Sequence[Attempt]]:
     for row in rows:
         groups.setdefault(month_of(row.started_ns), []).append(row)
     return {**groups}
+
+
+@cache
+def _keeping(table: str, count: int) -> str:
+    """Return the statement that inserts that many rows, but not those that are there."""
+    return f"INSERT INTO {table} VALUES {_marks(len(_STORED) + 1, count)} ON CONFLICT DO NOTHING"
+
+
+@cache
+def _adding(name: str, count: int) -> str:
+    """Return the statement that adds that many deltas to the table `rollup` or `spend`."""
+    return add_sums(name, f"VALUES {_marks(sum(map(len, SUMS[name])), count)}")
+
+
+def _marks(width: int, count: int) -> str:
+    return ", ".join([f"({', '.join('?' * width)})"] * count)
+
+
+def _insert(database: sqlite3.Connection, one: str, several: str, rows: Iterable[Delta]) -> None:
+    """Insert rows, `_AT_ONCE` with the statement `several`, and the rest with `one`."""
+    left = iter(rows)
+    while len(chunk := list(islice(left, _AT_ONCE))) == _AT_ONCE:
+        database.execute(several, list(chain.from_iterable(chunk)))
+    database.executemany(one, chunk)
 
 
 def _stored(row: Attempt) -> tuple[str, int, int, str]:
