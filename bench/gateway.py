@@ -91,7 +91,7 @@ def main() -> None:
         _install(peers / "litellm", f"litellm[proxy]=={LITELLM}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _write(folder, peers)
+        write(folder, peers)
         out = folder / "results.jsonl"
         command = [sys.executable, "-B", str(Path(options.bench) / "run.py"), "targets.toml"]
         command += [*names, "--secs", str(options.secs), "--reps", str(options.reps)]
@@ -106,10 +106,14 @@ def main() -> None:
             print(f"{key:24} {value}")
 
 
+def harness() -> Path:
+    """Return the folder of the harness."""
+    return Path(os.environ.get("INFEROMETER_GATEWAY_BENCH", ROOT / "../shared/bench/gateway"))
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    place = os.environ.get("INFEROMETER_GATEWAY_BENCH", ROOT / "../shared/bench/gateway")
-    parser.add_argument("--bench", default=str(place))
+    parser.add_argument("--bench", default=str(harness()))
     parser.add_argument("--peers", default=str(Path(tempfile.gettempdir()) / "inferometer-peers"))
     parser.add_argument("--secs", type=int, default=4)
     parser.add_argument("--reps", type=int, default=3)
@@ -129,7 +133,8 @@ def _install(environment: Path, package: str) -> None:
         subprocess.run(pip, check=True, stdout=sys.stderr)  # noqa: S603
 
 
-def _write(folder: Path, peers: Path) -> None:
+def write(folder: Path, peers: Path) -> None:
+    """Write the configuration of harness and gateway."""
     fill = {"folder": folder, "peers": peers, "python": sys.executable, "secret": SECRET}
     hashed = digest(SECRET.encode(), b"sk-bench").hex()
     models = ", ".join(f'{name} = "{name}"' for name in MODELS)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "benchmarks.md"
-ELSEWHERE = frozenset({"aiconfigurator.py", "aiconfigurator_worker.py", "clock_laws.py"})
-"""Scripts whose figures stand elsewhere, as they need measured rows."""
+ELSEWHERE = frozenset(
+    {"aiconfigurator.py", "aiconfigurator_worker.py", "clock_laws.py", "memory.py"}
+)
+"""Scripts whose figures stand elsewhere: they need measured rows, or a quiet quarter of an hour."""
 NOTE = "<!-- Written by docs/benchmarks.py: run it again to measure again. -->"
 
 

@@ -14,6 +14,8 @@ from inferometer.meter.rollup import DIMENSIONS, GRAINS, KEY, MEASURES, NS, SPEN
 names = st.sampled_from(["", "a", "b", "é"])
 counts = st.integers(0, 5) | st.integers(0, LARGEST)
 
+ENDS = ({"outcome": "ok"}, {"outcome": "failed", "basis": "none"}, {"basis": "estimated"})
+
 
 @st.composite
 def rows(draw: st.DrawFn) -> list[Attempt]:
@@ -26,8 +28,8 @@ def rows(draw: st.DrawFn) -> list[Attempt]:
         nanos: Any = draw(st.none() | counts)
         used = dict(zip(CLASSES, draw(st.tuples(*[counts] * len(CLASSES))), strict=True))
         row = attempt(number, started_ns=started, ended_ns=started + draw(counts), **named, **used)
-        outcome, basis = draw(st.sampled_from([("ok", "reported"), ("failed", "none")]))
-        found.append(row._replace(outcome=outcome, basis=basis, **amounts(nanos)))
+        ended: dict[str, Any] = draw(st.sampled_from(ENDS))
+        found.append(row._replace(**ended, **amounts(nanos)))
     return found
 
 
