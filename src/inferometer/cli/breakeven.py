@@ -11,9 +11,9 @@ from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.tco import Years, with_years
 from inferometer.plan.break_even import PAY_FOR_IDLE, SCALE_DOWN
 from inferometer.plan.flip import BOUGHT, CACHED, RENTED_BY_USE, Flip
+from inferometer.report.numerals import DAY, HOUR, MILLION, MONTH
 
 FORMULAS = (PAY_FOR_IDLE, SCALE_DOWN, RENTED_BY_USE, BOUGHT, CACHED)
-HOUR, DAY, MILLION, MONTH = 3600.0, 86400.0, 1e6, 8760 * 3600.0 / 12
 
 
 def breakeven(

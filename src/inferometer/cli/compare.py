@@ -76,11 +76,10 @@ def measured(scenario: Scenario, seed: int) -> dict[str, float]:
     run = played(setting, trace)
     outcome = measures.outcome(run, predicted(setting, trace), setting.slo)
     hours = sum(usage.accelerator_hours for usage in run.usage)
-    totals = measures.totals_of(run, setting.slo)
     return {name: read(outcome) for name, read in METRICS.items()} | {
         "energy kWh": outcome.energy.total / 3.6e6,
         "accelerator hours": hours,
-        "missed targets": 1 - int(totals.met.sum()) / max(run.counts.arrived, 1),
+        "missed targets": 1 - measures.good_fraction(run, setting.slo),
     }
 
 

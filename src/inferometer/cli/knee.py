@@ -52,7 +52,7 @@ def loads(setting: Setting, trace: Trace, capacity: float, steps: int) -> Iterat
     for step in range(steps):
         offered = capacity * (FIRST + (LAST - FIRST) * step / (steps - 1))
         run = played(setting, faster(trace, offered / rate))
-        good = int(measures.totals_of(run, setting.slo).met.sum()) / len(trace)
+        good = measures.good_fraction(run, setting.slo)
         yield Load(
             offered=offered,
             goodput=good * offered,

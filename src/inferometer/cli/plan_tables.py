@@ -16,10 +16,9 @@ from inferometer.plan.infeasible import NoPlanError
 from inferometer.plan.option import Option
 from inferometer.plan.search import ABSURD, Plan
 from inferometer.plan.sensitivity import Swing
+from inferometer.report.numerals import DAY, HOUR, MILLION
 
 UNAIMED = "No SLO given: cheapest that carries the load"
-HOUR, DAY = 3600, 86400
-MILLION = 1e6
 
 
 def show_infeasible(

@@ -17,7 +17,7 @@ from inferometer.cli.result import show_json
 from inferometer.cli.scenario import Scenario, overlaid
 from inferometer.cli.tco_tables import show_tco
 from inferometer.errors import ScenarioError
-from inferometer.plan.tco import PAYS_FOR_IDLE, SCALES_DOWN
+from inferometer.plan.tco import PRICE_SCALED_DOWN, PRICE_WITH_IDLE
 from inferometer.plan.uncertainty import Verdict
 
 
@@ -126,7 +126,7 @@ def answer(found: Money, said: Verdict | None, scenario: Scenario) -> Mapping[st
         "quotes": found.quotes,
         "committed_use": commitments(found),
         "costs": found.costs,
-        "formulas": (PAYS_FOR_IDLE, SCALES_DOWN),
+        "formulas": (PRICE_WITH_IDLE, PRICE_SCALED_DOWN),
         "uncertain": found.doubt,
         "uncertainty": said,
         "prices_at": instant(scenario.prices, inputs.overlay_of(scenario)),

@@ -5,11 +5,9 @@ from typing import Any
 
 from inferometer.cli.money import Money, commitments
 from inferometer.cli.result import show_rows
-from inferometer.plan.tco import PAYS_FOR_IDLE, SCALES_DOWN, WayCost
+from inferometer.plan.tco import PRICE_SCALED_DOWN, PRICE_WITH_IDLE, WayCost
 from inferometer.plan.uncertainty import LEVELS, Information, Spread, Verdict
-from inferometer.report.numerals import dollars
-
-MILLION, MONTH = 1e6, 8760 * 3600.0 / 12
+from inferometer.report.numerals import MILLION, MONTH, dollars
 
 
 def show_tco(found: Money, said: Verdict | None) -> None:
@@ -19,7 +17,7 @@ def show_tco(found: Money, said: Verdict | None) -> None:
     show_rows(f"{served.option.deployment}: every way of paying, {years:g} years", [
         _row(cost, found.costs[0]) for cost in found.costs
     ])  # fmt: skip
-    formulas = (PAYS_FOR_IDLE, SCALES_DOWN)
+    formulas = (PRICE_WITH_IDLE, PRICE_SCALED_DOWN)
     show_rows("Formulas", [{"": text} for text in formulas])
     show_rows("First year by part", list(_parts(found)))
     show_rows("Where a week's capacity goes", list(_buckets(found)))

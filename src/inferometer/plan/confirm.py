@@ -90,9 +90,7 @@ def player(
 
     def played(deployment: Deployment) -> tuple[Outcome, Fraction]:
         run = simulate(trace, deployment, efficiencies=efficiencies, play=Play(seed=seed))
-        totals = measures.totals_of(run, slo.strict)
-        good = int(totals.met.sum()) / max(run.counts.arrived, 1)
-        return measures.outcome(run, outcome, slo), good
+        return measures.outcome(run, outcome, slo), measures.good_fraction(run, slo.strict)
 
     return played
 

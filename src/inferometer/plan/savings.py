@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from inferometer.account.electricity import YEAR
 from inferometer.plan.clock_choice import ClockPoint
 from inferometer.units import (
     Fraction,
@@ -14,7 +15,6 @@ from inferometer.units import (
     Watts,
 )
 
-YEAR = 8760 * 3600.0
 KILOWATT_HOUR, KILOWATT, TONNE, HOUR = 3.6e6, 1e3, 1e6, 3600.0
 
 

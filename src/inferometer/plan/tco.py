@@ -18,8 +18,8 @@ from inferometer.plan.horizon import MONTHS, Cost, Factors, Service, Way, cost
 from inferometer.units import Duration, Unit, Usd, UsdPerToken
 from inferometer.workload.trace import Floats
 
-PAYS_FOR_IDLE = "pay for idle: all that is paid in the first year / tokens served in it"
-SCALES_DOWN = (
+PRICE_WITH_IDLE = "pay for idle: all that is paid in the first year / tokens served in it"
+PRICE_SCALED_DOWN = (
     "perfect scale-down: price of an accelerator's time / (tokens it makes in that time at "
     "capacity); what an API charges is the same on both"
 )

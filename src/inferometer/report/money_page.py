@@ -8,7 +8,7 @@ from typing import Any
 from inferometer.errors import ScenarioError
 from inferometer.plan.break_even import PAY_FOR_IDLE, SCALE_DOWN
 from inferometer.plan.flip import BOUGHT, CACHED, RENTED_BY_USE, Flip
-from inferometer.plan.tco import PAYS_FOR_IDLE, SCALES_DOWN, WayCost
+from inferometer.plan.tco import PRICE_SCALED_DOWN, PRICE_WITH_IDLE, WayCost
 from inferometer.report.charts import ENDINGS, save
 from inferometer.report.money_answer import MoneyAnswer
 from inferometer.report.money_exhibits import exhibits, parts_figure
@@ -47,7 +47,8 @@ def _content(answer: MoneyAnswer) -> Mapping[str, Any]:
         "costs": _costs(answer),
         "flips": _flips(answer.flips),
         "formulas": (
-            PAYS_FOR_IDLE, SCALES_DOWN, PAY_FOR_IDLE, SCALE_DOWN, RENTED_BY_USE, BOUGHT, CACHED,
+            PRICE_WITH_IDLE, PRICE_SCALED_DOWN, PAY_FOR_IDLE, SCALE_DOWN,
+            RENTED_BY_USE, BOUGHT, CACHED,
         ),
         "spreads": said is not None,
         "doubt": "" if said is None else doubt(answer),

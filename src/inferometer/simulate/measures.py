@@ -22,6 +22,7 @@ from inferometer.simulate.totals import (
     add,
     tail,
 )
+from inferometer.units import Fraction
 from inferometer.workload.shape import LEVELS
 from inferometer.workload.slo import Slo
 from inferometer.workload.trace import Floats
@@ -61,6 +62,11 @@ def outcome(simulation: Simulation, predicted: Outcome, slo: Slo | None = None) 
         goodput=int(totals.met.sum()) / span,
         binding=predicted.binding,
     )
+
+
+def good_fraction(simulation: Simulation, slo: Slo) -> Fraction:
+    """Return the share of the requests that arrived that stay within all limits at once."""
+    return int(totals_of(simulation, slo).met.sum()) / max(simulation.counts.arrived, 1)
 
 
 def latencies(simulation: Simulation, totals: Totals) -> dict[str, Latency]:
