@@ -55,7 +55,6 @@ def full_answer() -> Answer:
     space = build(model, supplies, inputs.choices_of(weights, SCENARIO.search))
     evaluate, site = inputs.evaluator(slo), inputs.site_of(SCENARIO)
     plan = search(space, SHAPE, slo, evaluate, site)
-    assert plan.best.cost is not None
     today = inputs.deployment_of(model, DeploymentSpec(gpu="h100-sxm", tensor=2, replicas=3))
     price = inputs.price_of("h100-sxm", SCENARIO.prices)
     before = stated(today, price, evaluate(one(today), SHAPE), slo, site)
@@ -64,8 +63,7 @@ def full_answer() -> Answer:
         shape=SHAPE,
         prices_at=instant(SCENARIO.prices),
         waterfall=waterfall(
-            plan.best.deployment,
-            plan.best.cost,
+            plan.best,
             SHAPE,
             slo,
             evaluate=evaluate,

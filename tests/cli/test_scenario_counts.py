@@ -31,7 +31,8 @@ USERS = '[demand]\nusers = 200\nactive = 0.1\nresponse = "5 s"\n'
 PEAK = 200 * 0.1 / 5
 """Requests per second at the busiest minute."""
 H100 = ("--gpu", "h100-sxm")
-RAG = str(Path(__file__).parent.parent.parent / "examples" / "rag_stages.toml")
+EXAMPLES = Path(__file__).parents[2] / "examples"
+RAG = str(EXAMPLES / "rag_stages.toml")
 
 
 @pytest.fixture
@@ -146,3 +147,20 @@ def test_a_layout_without_an_accelerator_is_refused(
     command: str, scenario: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "give --gpu" in refused(capsys, command, str(scenario), "--tp", "8")
+
+
+def test_the_start_of_the_week_counts_in_explain_as_in_tco(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (EXAMPLES / "diurnal_chat.toml").read_text()
+    kept, price = [], []
+    for start in ("0 min", "30 min"):
+        path = tmp_path / "day.toml"
+        path.write_text(f'{text}\n[demand]\nscaling = "hourly"\nstarts_at = "{start}"\n')
+        options = (str(path), *H100, "--tp", "4", "--replicas", "2")
+        buckets = answer(capsys, "tco", *options)["provision"]
+        kept.append(sum(buckets[name] for name in ("work", "targets", "idle")))
+        steps = {row["name"]: row for row in answer(capsys, "explain", *options)["waterfall"]}
+        price.append(steps["idle between peaks"]["price_usd_per_mtok"])
+    assert kept[0] != kept[1]
+    assert price[1] / price[0] == pytest.approx(kept[1] / kept[0])

@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-from inferometer.candidates import one
 from inferometer.catalog.tables import operations
 from inferometer.cli import inputs
 from inferometer.cli.actual import compare
 from inferometer.cli.options import Format, Question, Stated, scenario_of
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.scenario import Scenario
-from inferometer.cli.service import deployment_or_best, operating_of, shape_of_demand
-from inferometer.errors import ScenarioError
-from inferometer.plan.option import stated
+from inferometer.cli.service import deployment_or_best, operating_of, option_of, shape_of_demand
 from inferometer.plan.provenance import Fact, facts_of
 from inferometer.plan.waterfall import Step, waterfall
 
@@ -51,17 +48,11 @@ def explain(
         compare(scenario, built, shape, actual, (since, until), usd_per_hour, format)
         return
     evaluate, ideal = inputs.evaluator(slo, catalog), inputs.ideal(slo, catalog)
-    prediction = evaluate(one(built), shape)
-    inputs.require_fit(built, prediction)
-    inputs.require_carried(built, prediction)
-    price = inputs.price_of(built.accelerator.key, scenario.prices, catalog)
-    option = stated(built, price, prediction, slo, inputs.site_of(scenario))
-    if option.cost is None:
-        raise ScenarioError(f"{built.accelerator.key} is unpriced; choose another --commitment")
-    operating = operating_of(scenario.demand, catalog)
+    option = option_of(scenario, built, shape)
     steps = waterfall(
-        built, option.cost, shape, slo, evaluate=evaluate, ideal=ideal, operating=operating
-    )
+        option, shape, slo, evaluate=evaluate, ideal=ideal,
+        operating=operating_of(scenario.demand, catalog), starts_at=scenario.demand.starts_at,
+    )  # fmt: skip
     sources = inputs.sources_of(option, catalog)
     sources += tuple(facts_of("operations typical", operations(catalog).sources))
     if format == "json":

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from inferometer.account.carbon import Use, manufacture, use_by_hour
 from inferometer.account.footprint import UnitFootprint, by_unit, whole_footprint
-from inferometer.candidates import one
 from inferometer.catalog import tables
 from inferometer.catalog.carbon import Embodied
 from inferometer.catalog.grid_file import GridHours, read_grid_hours
 from inferometer.cli import inputs
 from inferometer.cli.scenario import Scenario
+from inferometer.cli.service import option_of
 from inferometer.deployment import Deployment
 from inferometer.errors import ScenarioError, UnitError
-from inferometer.plan.option import Option, stated
+from inferometer.plan.option import Option
 from inferometer.plan.provenance import Fact, facts_of
 from inferometer.units import Unit, parse
 from inferometer.workload.shape import Shape
@@ -54,15 +54,10 @@ def measured(scenario: Scenario, built: Deployment, shape: Shape) -> Measured:
         ScenarioError: hours or a price of carbon that cannot be read.
         CatalogError: an unknown grid, or a file of hours at fault.
     """
-    slo, catalog = inputs.slo_of(scenario), inputs.overlay_of(scenario)
-    prediction = inputs.evaluator(slo, catalog)(one(built), shape)
-    inputs.require_fit(built, prediction)
-    inputs.require_carried(built, prediction)
-    price = inputs.price_of(built.accelerator.key, scenario.prices, catalog)
-    option = stated(built, price, prediction, slo, inputs.site_of(scenario))
+    option = option_of(scenario, built, shape)
     hours = hours_of(scenario)
     use, made_from = use_of(option, shape, hours, scenario)
-    known = tables.embodied(catalog)
+    known = tables.embodied(inputs.overlay_of(scenario))
     made = known.get(built.accelerator.key, known["typical"])
     outcome = option.outcome
     whole = whole_footprint(

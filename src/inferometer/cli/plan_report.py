@@ -54,16 +54,14 @@ def save_report(path: Path, parts: Mapping[str, Any], shape: Shape, current: Pat
 
 
 def _steps(found: Plan, shape: Shape, scenario: Scenario, catalog: Path | None) -> tuple[Step, ...]:
-    """Return the steps that add something; none where the SLO is met only at the exact load."""
+    """Return the steps that add something; none if unpriced or within the SLO at no steady rate."""
     best, slo = found.best, found.slo
-    if best.cost is None:
-        return ()
     evaluate, ideal = inputs.evaluator(slo, catalog), inputs.ideal(slo, catalog)
     operating = operating_of(scenario.demand, catalog)
     try:
         steps = waterfall(
-            best.deployment, best.cost, shape, slo,
-            evaluate=evaluate, ideal=ideal, operating=operating,
+            best, shape, slo, evaluate=evaluate, ideal=ideal, operating=operating,
+            starts_at=scenario.demand.starts_at,
         )  # fmt: skip
     except ScenarioError:
         return ()

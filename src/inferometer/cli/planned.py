@@ -6,16 +6,15 @@ from typing import TypeVar
 
 import msgspec
 
-from inferometer.candidates import one
 from inferometer.catalog import tables
 from inferometer.cli import inputs
 from inferometer.cli.options import Question, Stated, scenario_of
 from inferometer.cli.scenario import DeploymentSpec, Scenario
-from inferometer.cli.service import deployment_or_best, shape_of_demand
+from inferometer.cli.service import deployment_or_best, option_of, shape_of_demand
 from inferometer.deploy.rollout import Load
 from inferometer.deployment import Deployment, Precision
 from inferometer.errors import InfeasibleError, ScenarioError
-from inferometer.plan.option import Option, stated
+from inferometer.plan.option import Option
 from inferometer.workload.slo import Slo, parse_slo
 
 T = TypeVar("T")
@@ -221,12 +220,8 @@ def predicted(file: Path, asked: Question, chosen: Stated) -> Planned:
     slo, catalog = inputs.slo_of(scenario), inputs.overlay_of(scenario)
     shape, _ = shape_of_demand(scenario, catalog)
     built = deployment_or_best(scenario, slo, shape)
-    prediction = inputs.evaluator(slo, catalog)(one(built), shape)
-    inputs.require_fit(built, prediction)
-    inputs.require_carried(built, prediction)
-    price = inputs.price_of(built.accelerator.key, scenario.prices, catalog)
-    option = stated(built, price, prediction, slo, inputs.site_of(scenario))
-    rent = None if price is None else price.price
+    option = option_of(scenario, built, shape)
+    rent = None if option.price is None else option.price.price
     missed = option.tightest if option.headroom < slo.headroom else ""
     load = _load(option, shape.longest)
     return Planned(deployment=built, load=load, slo=slo, rent=rent, missed=missed)

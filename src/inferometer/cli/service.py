@@ -13,13 +13,19 @@ from inferometer.errors import InfeasibleError, ScenarioError
 from inferometer.plan.cheapest import cheapest
 from inferometer.plan.horizon import Horizon, Service
 from inferometer.plan.option import Option, stated
-from inferometer.plan.provision import Operating, Provision, Week, provision, replicas_needed
+from inferometer.plan.provision import (
+    Operating,
+    Provision,
+    Week,
+    provision,
+    replicas_needed,
+    week_at,
+)
 from inferometer.plan.space import build
 from inferometer.plan.waterfall import rate_within
 from inferometer.workload.population import peak_concurrency, rate_of
 from inferometer.workload.shape import Shape, with_rate
 from inferometer.workload.slo import Slo
-from inferometer.workload.week import week_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,12 +59,7 @@ def served(scenario: Scenario, years: float) -> Served:
     catalog, slo = inputs.overlay_of(scenario), inputs.slo_of(scenario)
     shape, concurrency = shape_of_demand(scenario, catalog)
     built = deployment_or_best(scenario, slo, shape)
-    evaluate = inputs.evaluator(slo, catalog)
-    prediction = evaluate(one(built), shape)
-    inputs.require_fit(built, prediction)
-    inputs.require_carried(built, prediction)
-    price = inputs.price_of(built.accelerator.key, scenario.prices, catalog)
-    option = stated(built, price, prediction, slo, inputs.site_of(scenario))
+    option = option_of(scenario, built, shape)
     week, made_from = _week(option, shape, slo, scenario)
     operating = _with_margin(operating_of(scenario.demand, catalog), week, built.replicas)
     horizon = Horizon(
@@ -78,15 +79,30 @@ def served(scenario: Scenario, years: float) -> Served:
     )  # fmt: skip
 
 
+def option_of(scenario: Scenario, built: Deployment, shape: Shape) -> Option:
+    """Return what `built` does under `shape`, and its bill.
+
+    Raises:
+        InfeasibleError: it does not fit, or does not carry the load.
+        ScenarioError: a price without any row.
+    """
+    catalog, slo = inputs.overlay_of(scenario), inputs.slo_of(scenario)
+    prediction = inputs.evaluator(slo, catalog)(one(built), shape)
+    inputs.require_fit(built, prediction)
+    inputs.require_carried(built, prediction)
+    price = inputs.price_of(built.accelerator.key, scenario.prices, catalog)
+    return stated(built, price, prediction, slo, inputs.site_of(scenario))
+
+
 def _week(option: Option, shape: Shape, slo: Slo, scenario: Scenario) -> tuple[Week, str]:
     """Return the load of a week and what one replica carries, and what the week was made from."""
     evaluate = inputs.evaluator(slo, inputs.overlay_of(scenario))
-    rates, made_from = week_of(shape, scenario.demand.starts_at)
-    replicas, capacity = option.deployment.replicas, option.outcome.capacity
+    capacity = option.outcome.capacity
     within = min(rate_within(option.deployment, shape, slo, evaluate, capacity), capacity)
-    burst = max(shape.peak_rate / float(rates.max()), 1.0)
-    week = Week(rates=rates, burst=burst, within=within / replicas, capacity=capacity / replicas)
-    return week, made_from
+    return week_at(
+        shape, scenario.demand.starts_at, within=within, capacity=capacity,
+        replicas=option.deployment.replicas,
+    )  # fmt: skip
 
 
 def _with_margin(operating: Operating, week: Week, replicas: int) -> Operating:

@@ -11,7 +11,9 @@ import numpy as np
 
 from inferometer.errors import LedgerError, ScenarioError
 from inferometer.units import Duration, Fraction, PerSecond
+from inferometer.workload.shape import Shape
 from inferometer.workload.trace import Floats
+from inferometer.workload.week import week_of
 
 SCALING = ("fixed", "hourly")
 """Fleet policies: replicas for the busiest minute all week, or as many as each hour needs."""
@@ -77,6 +79,24 @@ class Week:
             raise ScenarioError("rates of a week: finite numbers >= 0 are wanted")
         if not self.burst >= 1:
             raise ScenarioError(f"burst is {self.burst}; the busiest minute is no below its hour")
+
+
+def week_at(
+    shape: Shape, start: Duration, *, within: PerSecond, capacity: PerSecond, replicas: int
+) -> tuple[Week, str]:
+    """Return the load of a week and what a replica carries of it, and what that was made from.
+
+    Args:
+        shape: The workload.
+        start: Time of the week at which it starts.
+        within: Highest rate of all replicas that meets the latency targets.
+        capacity: Rate at which they saturate.
+        replicas: Their number.
+    """
+    rates, made_from = week_of(shape, start)
+    burst = max(shape.peak_rate / float(rates.max()), 1.0)
+    week = Week(rates=rates, burst=burst, within=within / replicas, capacity=capacity / replicas)
+    return week, made_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from inferometer.candidates import one
 from inferometer.deployment import Deployment
 from inferometer.errors import ScenarioError
-from inferometer.plan.provision import Operating, Week, provision
+from inferometer.plan.option import Option
+from inferometer.plan.provision import Operating, Week, provision, week_at
 from inferometer.plan.replicas import Evaluate, meets
-from inferometer.units import UsdPerSecond, UsdPerToken
+from inferometer.units import Duration, PerSecond, UsdPerToken
 from inferometer.workload.shape import Shape
 from inferometer.workload.slo import Slo
-from inferometer.workload.week import week_of
 
 HALVINGS = 30
 """Bisections of the rate that still meets the SLO: relative error 2^-30."""
@@ -41,14 +41,14 @@ STATIC = Operating()
 
 
 def waterfall(
-    deployment: Deployment,
-    cost: UsdPerSecond,
+    option: Option,
     shape: Shape,
     slo: Slo,
     *,
     evaluate: Evaluate,
     ideal: Evaluate,
     operating: Operating = STATIC,
+    starts_at: Duration = 0.0,
 ) -> tuple[Step, ...]:
     """Return the price of a useful token, from ideal hardware to what is paid, step by step.
 
@@ -56,17 +56,22 @@ def waterfall(
     fleet adds: spares, cold starts, and requests that bring nothing.
 
     Args:
-        deployment: What is explained.
-        cost: Its rent.
+        option: What is explained, with its rent.
         shape: The workload.
         slo: The targets.
         evaluate: What predicts.
         ideal: The same with peak rates reached and no overhead.
         operating: How the fleet is run.
+        starts_at: Time of the week at which the workload starts.
 
     Raises:
-        ScenarioError: the deployment does not fit, or meets the SLO at no rate.
+        ScenarioError: it is unpriced, does not fit, or meets the SLO at no rate.
     """
+    deployment = option.deployment
+    if option.cost is None:
+        raise ScenarioError(
+            f"{deployment.accelerator.key} is unpriced; choose another --commitment"
+        )
     candidates = one(deployment)
     found = evaluate(candidates, shape)
     if not found.fits[0]:
@@ -75,7 +80,7 @@ def waterfall(
     allowed = min(rate_within(deployment, shape, slo, evaluate, saturated), saturated)
     peak = float(ideal(candidates, shape).capacity[0])
     tokens = shape.mean_input + shape.mean_output
-    per_token = cost / tokens
+    per_token = option.cost / tokens
     capacity = (
         ("ideal hardware", per_token / peak,
          "rent / (capacity with every peak rate reached and no overhead)", HARDWARE),
@@ -86,26 +91,18 @@ def waterfall(
         ("whole replicas", per_token / min(shape.peak_rate, allowed),
          "rent / (rate of the busiest minute)", ("workload",)),
     )  # fmt: skip
-    fleet = _running(deployment, shape, operating, (allowed, saturated))
+    week, _ = week_at(
+        shape, starts_at, within=allowed, capacity=saturated, replicas=deployment.replicas
+    )
+    fleet = _running(week, operating, deployment.replicas, min(shape.rate, saturated))
     return _steps((*capacity, *((n, per_token * x, how, needs) for n, x, how, needs in fleet)))
 
 
 _Line = tuple[str, float, str, tuple[str, ...]]
 
 
-def _running(
-    deployment: Deployment, shape: Shape, operating: Operating, rates: tuple[float, float]
-) -> tuple[_Line, ...]:
+def _running(week: Week, operating: Operating, count: int, served: PerSecond) -> tuple[_Line, ...]:
     """Return what running a fleet adds: rents of the deployment paid per useful request rate, s."""
-    count, served = deployment.replicas, min(shape.rate, rates[1])
-    allowed, saturated = rates
-    hours = week_of(shape)[0]
-    week = Week(
-        rates=hours,
-        burst=max(shape.peak_rate / float(hours.max()), 1.0),
-        within=allowed / count,
-        capacity=saturated / count,
-    )
     paid = provision(week, operating, most=count)
     kept = paid.paid - paid.cold - paid.spares
     idle = "rent / (mean rate)"
