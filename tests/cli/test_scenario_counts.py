@@ -153,7 +153,7 @@ def test_the_start_of_the_week_counts_in_explain_as_in_tco(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (EXAMPLES / "diurnal_chat.toml").read_text()
-    kept, price = [], []
+    kept, price = list[float](), list[float]()
     for start in ("0 min", "30 min"):
         path = tmp_path / "day.toml"
         path.write_text(f'{text}\n[demand]\nscaling = "hourly"\nstarts_at = "{start}"\n')
