@@ -312,7 +312,7 @@ def post(
     return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + raw
 
 
-def ask(model: str = "m", **more: Any) -> dict[str, Any]:
+def ask(model: object = "m", **more: Any) -> dict[str, Any]:
     return {"model": model, "messages": [{"role": "user", "content": "hello"}], **more}
 
 

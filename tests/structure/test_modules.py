@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import inferometer
 
 PACKAGE = Path(inferometer.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = Path(__file__).parents[1]
 VAGUE = {"utils", "util", "common", "helpers", "helper", "types", "base", "misc"}
 BASES = {"Exception", "ValueError", "Protocol", "Enum", "StrEnum", "NamedTuple", "msgspec.Struct"}
 LONGEST = 350
@@ -61,3 +63,9 @@ def test_command_line_starts_without_heavy_libraries() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
     assert "inferometer.cli.app" in done.stdout.split()
     assert not HEAVY & set(done.stdout.split())
+
+
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """Two of one name cannot be collected together."""
+    names = Counter(path.name for path in TESTS.rglob("*.py"))
+    assert [name for name, count in names.items() if count > 1 and name != "conftest.py"] == []

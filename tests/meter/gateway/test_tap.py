@@ -220,3 +220,27 @@ def test_a_long_answer_is_read_by_its_end() -> None:
     cut = answer.of_json(routes.EMBEDDINGS, b"0.1, 0.2", 40, 5_000_000)
     assert cut.usage.source == "estimated"
     assert cut.usage.meters == Meters(uncached_input=10)
+
+
+def test_a_stream_whose_start_never_came_has_an_estimated_prompt() -> None:
+    """llama.cpp sends no `message_start` if the first token is a part of a character."""
+    tap = Tap(hides=False)
+    delta = {"type": "message_delta", "usage": {"output_tokens": 6}}
+    tap.feed(b"event: content_block_start\ndata: {}\n\n" + event(delta) + event({"type": "x"}))
+    found = answer.of_stream(routes.MESSAGES, tap, 400, whole=True).usage
+    assert found.meters == Meters(uncached_input=100, output=6)
+    assert found.source == "estimated"
+
+
+@pytest.mark.parametrize("hides", [True, False])
+def test_what_follows_the_last_event_passes_and_is_not_counted(hides: bool) -> None:
+    """S5: `[DONE]`, then more, whole or cut anywhere: bytes pass, the report stays."""
+    more = chat("late") + b"data: [DONE]\n\n" + b"data: trailing"
+    sent = stream(["a", "b"], asked=True)
+    shown = sent if not hides else stream(["a", "b"], asked=False)
+    for cut in range(len(sent + more)):
+        tap = Tap(hides=hides)
+        out = b"".join(map(tap.feed, pieces(sent + more, [cut]))) + tap.close()
+        assert out == shown + more
+        found = answer.of_stream(routes.CHAT, tap, 100, whole=True).usage
+        assert (found.meters, found.source) == (Meters(uncached_input=10, output=3), "reported")

@@ -66,11 +66,13 @@ class Account(NamedTuple):
 def of_stream(route: Route, tap: Tap, request_bytes: int, *, whole: bool) -> Account:
     """Return the account of a stream; `whole` says whether it came to its end."""
     first, last = _report(json_of(tap.first)), _report(json_of(tap.last))
-    found = usage.read(route.family, usage.merged(_fields(first), _fields(last)))
+    fields = usage.merged(_fields(first), _fields(last))
+    found = usage.read(route.family, fields)
     if found is None:
         found = usage.estimated(request_bytes, tap.events, 0)
     elif not whole:
         found = _cut_short(found, tap.events)
+    found = usage.prompted(found, fields, request_bytes)
     account = _account(
         last, found, failed=_ends_in_error(tap.tail), model=_model(last) or _model(first)
     )
