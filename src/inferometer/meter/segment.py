@@ -10,7 +10,9 @@ from inferometer.errors import LedgerError
 from inferometer.meter.frames import Frame, frames
 
 SUFFIX = ".spool"
-_READ = 4 << 20
+_READ = 1 << 20
+"""Bytes read back at once: some 3,000 rows, of which the ledger makes one transaction. Our own
+choice: larger ones are hardly faster, and are a gateway's largest use of memory when it lags."""
 
 
 class Segment:
@@ -56,7 +58,7 @@ class Segment:
         return size
 
     def unshipped(self, end: int) -> tuple[list[Frame], str]:
-        """Return whole frames from `shipped` to `end`, some megabytes at most, and what ended them.
+        """Return whole frames from `shipped` to `end`, a megabyte at most, and what ended them.
 
         The text names damage and is empty without. A torn tail is none: it is a write that never
         returned.

@@ -89,17 +89,18 @@ class SqliteLedger:
             finally:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
-                    self._months = set(months(self._database))
 
     def _append(self, rows: Sequence[Attempt]) -> int:
         self._database.execute("BEGIN IMMEDIATE")
         fresh: list[Attempt] = []
-        for month, group in _by_month(rows).items():
+        groups = _by_month(rows)
+        for month, group in groups.items():
             self._open(month)
             fresh += self._record(f"attempt_{month}", group)
         for name, added in deltas(fresh)._asdict().items():
             _insert(self._database, _adding(name, 1), _adding(name, _AT_ONCE), added)
         self._database.execute("COMMIT")
+        self._months.update(groups)  # not before: a table that is made here may go again
         return len(fresh)
 
     def _record(self, table: str, rows: Sequence[Attempt]) -> Sequence[Attempt]:
@@ -130,7 +131,6 @@ class SqliteLedger:
             f"CREATE INDEX IF NOT EXISTS {names}_started ON {names} (started_ns)"
         )
         _view(self._database)
-        self._months = set(months(self._database))
 
     def remember(self, prices: Iterable[tuple[str, str]]) -> None:
         """Keep price rows; see `Ledger`.
