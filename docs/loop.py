@@ -17,7 +17,7 @@ from inferometer.cli.app import run
 PAGE = Path(__file__).resolve().parent / "loop.md"
 BEGIN, END = "<!-- figures: written by docs/loop.py -->", "<!-- figures: end -->"
 ASKED = (
-    *("optimise", "--requests", "32", "--max-prompt", "128", "--max-output", "32"),
+    *("optimise", "--requests", "32", "--max-prompt", "256", "--max-output", "64"),
     *("--rounds", "3", "--measure", "3", "--weights", "as-shipped", "q8_0", "q4_0"),
     *("--slots", "4", "8", "--slo", "tpot p50 <= 250 ms", "--theory-check"),
 )

@@ -220,12 +220,39 @@ def test_a_trace_is_thinned_stretched_and_cut_by_what_is_said() -> None:
     assert len(cut) == how.requests == 25
     assert how.kept == 0.25
     assert cut.span == pytest.approx(24 / 0.5)
-    assert (how.prompts_cut, how.outputs_cut) == (25, 0)
+    assert (how.prompts_scaled, how.outputs_scaled) == (32 / 40, 1.0)
+    assert (how.prompts_cut, how.outputs_cut) == (0, 0)
     assert set(cut.input_tokens) == {32}
+    assert set(cut.output_tokens) == {300}
     again, _ = fitted(_trace(100), Bounds(prompt=32, output=500), requests=25, rate=0.5, seed=1)
     assert (again.arrival == cut.arrival).all()
     whole, how = fitted(_trace(100), Bounds(prompt=64, output=16), requests=0, rate=0, seed=1)
-    assert (how.kept, how.stretch, how.outputs_cut, whole.span) == (1.0, 1.0, 100, 990.0)
+    assert (how.kept, how.stretch, how.outputs_cut, whole.span) == (1.0, 1.0, 0, 990.0)
+
+
+@pytest.mark.parametrize("longest", [100, 90, 89, 30, 2])
+def test_lengths_are_scaled_where_over_a_tenth_would_be_cut(longest: int) -> None:
+    """So that requests keep lengths of their own; at most a tenth of them ends at the bound."""
+    lengths = np.arange(1, 101)
+    trace = Trace(arrival=lengths.astype(np.float64), input_tokens=lengths, output_tokens=lengths + 1)
+    cut, how = fitted(trace, Bounds(prompt=longest, output=longest + 1), requests=0, rate=0, seed=0)
+    assert cut.input_tokens.max() == longest
+    assert how.prompts_cut == (lengths > longest).sum() if longest >= 90 else how.prompts_cut <= 10
+    assert (how.prompts_scaled == 1.0) == (longest >= 90.1)
+    assert how.prompts_scaled == pytest.approx(min(longest / 90.1, 1.0))
+    scaled = np.clip(np.rint(lengths * how.prompts_scaled), 1, longest)
+    assert (cut.input_tokens == scaled).all()
+
+
+def test_scaled_prompts_share_as_large_a_part_as_before() -> None:
+    shared = Prefixes(hashes=np.array([1, 2, 1, 3]), offsets=np.array([0, 2, 4]), block_size=20)
+    cut, _ = fitted(
+        _trace(2, prefixes=shared), Bounds(prompt=10, output=500), requests=0, rate=0, seed=0
+    )
+    first, second = (job.prompt.split() for job in jobs_of(cut, 0))
+    assert len(first) == len(second) == 10
+    assert first[:5] == second[:5]
+    assert first[5:] != second[5:]
 
 
 def test_prompts_share_what_the_trace_says_they_share() -> None:

@@ -31,8 +31,8 @@ class Asked:
         lengths: Length profile of the catalogue.
         requests: Requests; of a longer trace so many are kept.
         rate: Mean arrivals per second; 0 keeps the times of the trace.
-        max_prompt: Longest prompt, tokens; longer ones are cut.
-        max_output: Longest output, tokens.
+        max_prompt: Longest prompt, tokens; if over a tenth is longer, all are scaled down first.
+        max_output: Longest output, tokens; likewise.
         seed: Of lengths, arrivals, thinning and words.
     """
 
@@ -192,11 +192,7 @@ def _show(found: "Bench", fitting: "Fitting", format: Format) -> None:  # noqa: 
         show_json({"summary": found.summary, "spent": found.spent, "trace": fitting})
         return
     summary, took = found.summary, found.spent
-    sys.stdout.write(
-        f"{fitting.requests} requests, {fitting.kept:.3g} of the trace; time stretched "
-        f"{fitting.stretch:.3g} x; {fitting.prompts_cut} prompts and {fitting.outputs_cut} outputs "
-        "cut\n\n"
-    )
+    sys.stdout.write(f"{fitting}\n\n")
     metrics = ("ttft", "tpot", "itl", "e2e")
     show_rows("Latency", [
         {"metric": name, **{f"{q} ms": getattr(getattr(summary, name), q) * 1e3

@@ -34,8 +34,8 @@ def demo(
     *,
     trace: str = "",
     span: float = 60.0,
-    max_prompt: int = 128,
-    max_output: int = 32,
+    max_prompt: int = 256,
+    max_output: int = 64,
     requests: int = 32,
     rounds: int = 3,
     report: Path = Path("saving.html"),
@@ -51,8 +51,8 @@ def demo(
     Args:
         trace: Trace file in place of the synthetic traffic.
         span: Seconds of replay.
-        max_prompt: Longest prompt, tokens; longer ones are cut, and counted.
-        max_output: Longest output, tokens.
+        max_prompt: Longest prompt, tokens; if over a tenth is longer, all are scaled down first.
+        max_output: Longest output, tokens; likewise.
         requests: Requests of each run of the optimisation.
         rounds: Rounds of it.
         report: HTML file for the saving.
@@ -169,8 +169,9 @@ def _measure(traffic: "Trace", bounds: "Bounds", span: float, folder: Path, seed
         f"{traffic.name}: thinned {1 / how.kept:.3g} x, time between requests that are kept "
         f"stretched {how.stretch:.3g} x: {chosen.rate:.3g} requests/s, {LOAD:.0%} of the "
         f"{chosen.capacity:.3g} that this machine is predicted to carry\n"
-        f"truncated: {how.prompts_cut} of {how.requests} prompts to {bounds.prompt} tokens, "
-        f"{how.outputs_cut} outputs to {bounds.output}\n\n"
+        f"prompts scaled {how.prompts_scaled:.3g} x, then {how.prompts_cut} of {how.requests} "
+        f"truncated to {bounds.prompt} tokens; outputs {how.outputs_scaled:.3g} x, then "
+        f"{how.outputs_cut} to {bounds.output}\n\n"
     )
     _run_rows(found)
     _by_tenant(folder, setting, machine, file, (start, end))

@@ -176,10 +176,7 @@ def _assumptions(machine: "Machine", fitting: "Fitting") -> Iterable[str]:
         f"{machine.name}, {machine.cores} cores at {machine.cost * 3600:.4g} $/h and "
         f"{machine.draw:.3g} W under load (declared: the catalogue's per core)"
     )
-    yield (
-        f"{fitting.requests} requests a run, {fitting.kept:.3g} of the trace; "
-        f"{fitting.prompts_cut} prompts and {fitting.outputs_cut} outputs cut to what fits"
-    )
+    yield f"in every run: {fitting}"
     yield "a closed loop with as many clients as slots; rates over the stretch with all clients"
     yield (
         "perplexity and divergence are lower bounds, from the engine's listed probabilities; a "
