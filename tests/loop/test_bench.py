@@ -234,7 +234,9 @@ def test_a_trace_is_thinned_stretched_and_cut_by_what_is_said() -> None:
 def test_lengths_are_scaled_where_over_a_tenth_would_be_cut(longest: int) -> None:
     """So that requests keep lengths of their own; at most a tenth of them ends at the bound."""
     lengths = np.arange(1, 101)
-    trace = Trace(arrival=lengths.astype(np.float64), input_tokens=lengths, output_tokens=lengths + 1)
+    trace = Trace(
+        arrival=lengths.astype(np.float64), input_tokens=lengths, output_tokens=lengths + 1
+    )
     cut, how = fitted(trace, Bounds(prompt=longest, output=longest + 1), requests=0, rate=0, seed=0)
     assert cut.input_tokens.max() == longest
     assert how.prompts_cut == (lengths > longest).sum() if longest >= 90 else how.prompts_cut <= 10
