@@ -14,9 +14,9 @@ FILES = sorted(path.name for path in EXAMPLES.iterdir())
 TABLES = {name: tomllib.loads((EXAMPLES / name).read_text(encoding="utf-8"))
           for name in FILES if name.endswith(".toml")}  # fmt: skip
 TOLD = {
-    "api_or_own.toml", "chat_startup.toml", "coding_agent.toml", "edge_single_gpu.toml",
-    "enterprise_rag.toml", "million_users.toml", "multi_tenant_saas.toml", "rag_stages.toml",
-    "reasoning_batch.toml",
+    "agents_played.toml", "api_or_own.toml", "chat_startup.toml", "coding_agent.toml",
+    "edge_single_gpu.toml", "enterprise_rag.toml", "million_users.toml", "multi_tenant_saas.toml",
+    "rag_stages.toml", "reasoning_batch.toml",
 }  # fmt: skip
 """Run by test_scenarios, each for what it shows."""
 SCENARIOS = [name for name, table in TABLES.items() if "model" in table and name not in TOLD]

@@ -102,3 +102,23 @@ def test_api_against_own_names_the_load_that_pays(capsys: pytest.CaptureFixture[
     own, other = best["cost_usd_per_h"], cheapest["rate_usd_per_h"]
     assert even["saving_usd_per_h"] == pytest.approx(other - own)
     assert "The same traffic from an API" in printed(capsys, "plan", "api_or_own.toml")
+
+
+def test_agents_played_take_longer_than_their_tools(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    found = answer(capsys, "simulate", "agents_played.toml")
+    tasks, counts = found["tasks"], found["outcome"]["counts"]
+    assert counts["arrived"] == counts["finished"] > 1000
+    assert tasks["unfinished"] == 0
+    assert tasks["p50_s"] < tasks["mean_s"] < tasks["p99_s"]
+    assert 0.3 < tasks["tools_mean_s"] / tasks["mean_s"] < 0.9
+    shorter = (EXAMPLES / "agents_played.toml").read_text().replace('"10 min"', '"2 min"')
+    (tmp_path / "plain.toml").write_text(shorter)
+    (tmp_path / "high.toml").write_text(shorter.replace("output = 1.0", "output = 4.0"))
+    plain, high = (
+        answer(capsys, "simulate", str(tmp_path / f"{name}.toml")) for name in ("plain", "high")
+    )
+    assert high["tasks"]["tools_mean_s"] == pytest.approx(plain["tasks"]["tools_mean_s"])
+    assert high["tasks"]["mean_s"] > 1.5 * plain["tasks"]["mean_s"]
+    assert "of it tools" in printed(capsys, "simulate", str(tmp_path / "plain.toml"))

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from inferometer.errors import WorkloadError
 from inferometer.workload.arrivals import unit_gaps
 from inferometer.workload.formats.files import read, write
+from inferometer.workload.marginal import Marginal
 from inferometer.workload.sampling import lengths
 from inferometer.workload.shape import cached_fraction, shape_of, strata
-from inferometer.workload.spec import Marginal, WorkloadSpec, spec_of
+from inferometer.workload.spec import WorkloadSpec, spec_of
 from inferometer.workload.synthesis import generator, synthesise
 
 TABLE = {

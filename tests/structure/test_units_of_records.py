@@ -12,6 +12,9 @@ from inferometer.units import unit_of
 FOLDERS = ("catalog", "workload", "deployment", "outcome", "candidates", "account", "plan")
 DIMENSIONLESS = {
     "Agent": {"calls_p50", "calls_p99"},
+    "AgentsSpec": {"calls_p50", "calls_p99"},
+    "SubagentSpec": {"calls_p50", "calls_p99"},
+    "Effort": {"calls", "output"},
     "Call": {"not_before_ms"},  # as the file has it
     "Dependency": {"delay"},
     "TaskCost": {"calls"},

@@ -14,6 +14,7 @@ from inferometer.errors import WorkloadError
 from inferometer.simulate.play import Play
 from inferometer.simulate.simulation import simulate
 from inferometer.workload.formats.files import read, write
+from inferometer.workload.trace import Calls
 
 HEADER = {"schema": "dynamo.agentic_mooncake", "version": 2, "block_size": 64}
 
@@ -109,7 +110,31 @@ def test_other_versions_are_refused(tmp_path: Path) -> None:
 def test_calls_are_not_dropped_when_a_trace_is_written(tmp_path: Path) -> None:
     trace = read(saved(tmp_path, *FAN)).trace
     with pytest.raises(WorkloadError, match="calls"):
-        write(trace, tmp_path / "out.jsonl")
+        write(trace, tmp_path / "out.parquet")
+    with pytest.raises(WorkloadError, match="tenants"):
+        write(replace(trace, tenant=np.array(["a"] * len(trace))), tmp_path / "out.jsonl")
+    write(trace, tmp_path / "out.jsonl")
+    again = read(tmp_path / "out.jsonl").trace
+    assert trace.calls is not None
+    assert again.calls is not None
+    assert trace.prefixes is not None
+    assert again.prefixes is not None
+    for name in ("arrival", "input_tokens", "output_tokens"):
+        assert getattr(again, name).tolist() == pytest.approx(getattr(trace, name).tolist())
+    assert again.prefixes.hashes.tolist() == trace.prefixes.hashes.tolist()
+    assert again.calls.earliest.tolist() == pytest.approx(trace.calls.earliest.tolist())
+    assert edges(again.calls) == edges(trace.calls)
+
+
+def edges(calls: Calls) -> list[tuple[int, int, float, bool]]:
+    columns = (calls.before, calls.after, calls.delay.round(9), calls.dispatched)
+    return sorted(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def test_other_requests_are_no_agents_calls(tmp_path: Path) -> None:
+    trace = replace(read(saved(tmp_path, *FAN)).trace, calls=None)
+    with pytest.raises(WorkloadError, match="calls of agents"):
+        write(trace, tmp_path / "out.jsonl", "agentic-mooncake")
 
 
 def call(t: float, **given: Any) -> dict[str, Any]:

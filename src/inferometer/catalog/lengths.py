@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from inferometer.catalog.source import Source
 from inferometer.errors import CatalogError
+from inferometer.units import Fraction
 
 LEVELS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
 """Levels at which a complete profile gives its quantiles."""
@@ -25,6 +26,9 @@ class LengthProfile:
         input_mean: Mean prompt length, tokens.
         output_mean: Mean output length, tokens.
         correlation: Spearman rank correlation of prompt and output length; None if unknown.
+        reasoning_quantiles: Share of the output that is thought, not answer, which each share of
+            requests does not exceed; empty where the source tells none apart.
+        reasoning_mean: Mean of that share over requests; None likewise.
         requests: Requests behind the figures; 0 if unknown.
         sources: Provenance by field name; "" holds the record's own.
     """
@@ -38,6 +42,8 @@ class LengthProfile:
     input_mean: float
     output_mean: float
     correlation: float | None = None
+    reasoning_quantiles: tuple[Fraction, ...] = ()
+    reasoning_mean: Fraction | None = None
     requests: int = 0
     sources: Mapping[str, Source] = field(default_factory=dict)
 
@@ -50,6 +56,13 @@ class LengthProfile:
                 raise CatalogError(
                     f"{self.key}.{name}: one length per level is wanted, not falling"
                 )
+        thought = self.reasoning_quantiles
+        sound = len(thought) == len(self.levels) and _rises(thought) and thought[0] >= 0
+        if thought and not (sound and thought[-1] <= 1):
+            raise CatalogError(
+                f"{self.key}.reasoning_quantiles: one share within 0 and 1 per level is wanted, not"
+                " falling"
+            )
         if self.correlation is not None and not -1 <= self.correlation <= 1:
             raise CatalogError(f"{self.key}.correlation: {self.correlation} is not within -1 and 1")
 

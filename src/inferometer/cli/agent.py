@@ -15,31 +15,10 @@ from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.scenario import PriceSpec, tables
 from inferometer.cli.unit_tables import unit_document, unit_row
 from inferometer.errors import CatalogError, ScenarioError
-from inferometer.units import Fraction
+from inferometer.workload.effort import Effort
 
 MILLION = 1e6
 OTHER_TIERS = "standard"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
-    """A level of reasoning effort, as factors on the task.
-
-    Attributes:
-        output: Output of a call over that of the task.
-        calls: Calls over those of the task.
-        success: Share of tasks that succeed at this level; 0 keeps the task's.
-    """
-
-    output: float = 1.0
-    calls: float = 1.0
-    success: Fraction = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("output", "calls"):
-            value = getattr(self, name)
-            if not value > 0:
-                raise ScenarioError(f"effort: {name} is {value:g}; a factor above 0 is wanted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +133,8 @@ def _levels(spec: AgentSpec) -> Iterator[tuple[str, Agent]]:
                 task,
                 output=task.output * level.output,
                 growth=task.growth + task.output * (level.output - 1),
-                calls_p50=max(task.calls_p50 * level.calls, 1.0),
-                calls_p99=max(task.calls_p99 * level.calls, 1.0),
+                calls_p50=level.calls_of(task.calls_p50),
+                calls_p99=level.calls_of(task.calls_p99),
                 success=level.success or task.success,
             ),
         )

@@ -26,6 +26,7 @@ from inferometer.simulate import measures
 from inferometer.simulate.groups import Groups, groups_of
 from inferometer.simulate.simulation import Simulation
 from inferometer.simulate.stream import PART, Sink
+from inferometer.simulate.tasks import task_times
 from inferometer.simulate.totals import tails
 from inferometer.workload.formats.parquet import parquet_parts
 from inferometer.workload.trace import Trace
@@ -103,6 +104,8 @@ def simulate(
     with taken(asked, groups_of(trace, setting.serving)) as sink:
         run = played(setting, chain([trace], parts) if asked.stream else trace, sink)
     answer = answer_of(setting, run, expected) | drawn(setting, asked, run, trace)
+    if not asked.stream and (times := task_times(trace, run.records)) is not None:
+        answer["tasks"] = times
     if rag is not None:
         from inferometer.cli.simulate_rag import three_ways
 

@@ -11,6 +11,7 @@ from inferometer.outcome import Latency, Outcome
 from inferometer.simulate import measures
 from inferometer.simulate.histogram import Quantiles
 from inferometer.simulate.simulation import Simulation
+from inferometer.simulate.tasks import TaskTimes
 from inferometer.simulate.totals import Tail, Totals
 from inferometer.units import Fraction, Usd
 
@@ -86,6 +87,7 @@ def show_run(answer: dict[str, Any]) -> None:
         )
     ])  # fmt: skip
     show_rows("By class and tenant", [_tail(tail) for tail in others])
+    show_rows("Tasks of agents", [_tasks(answer["tasks"])] if "tasks" in answer else [])
     show_loads(answer.get("loads", []))
     if "rag" in answer:
         from inferometer.cli.simulate_rag import show_three_ways
@@ -118,6 +120,17 @@ def _quantities(outcome: Outcome, found: Jitter, whole: Tail) -> dict[str, Any]:
         "TTFT p99 / p50": found.ttft_jitter,
         "power, W": outcome.power,
         "$ per request": found.cost_per_request or "unpriced",
+    }
+
+
+def _tasks(times: TaskTimes) -> dict[str, Any]:
+    return {
+        "tasks": times.tasks,
+        "unfinished": times.unfinished,
+        "mean s": times.mean,
+        "p50 s": times.p50,
+        "p99 s": times.p99,
+        "of it tools, mean s": times.tools_mean,
     }
 
 

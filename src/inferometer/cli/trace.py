@@ -59,7 +59,8 @@ def convert(file: Path, *, out: Out, source: Source = "auto", to: str = "auto") 
         file: The trace; plain or gzip.
         out: File to write: .jsonl or .parquet.
         source: Format of the trace; told by its content if not given.
-        to: "inferometer", "parquet" or "mooncake"; told by the suffix if not given.
+        to: "inferometer", "parquet", "mooncake" or, for calls of agents, "agentic-mooncake"; told
+            by the suffix and the requests if not given.
     """
     found = read(file, source)
     write(found.trace, out, to)
@@ -75,7 +76,8 @@ def synth(spec: Path, *, out: Out, seed: int = 0, to: str = "auto") -> None:
         spec: The TOML file.
         out: File to write: .jsonl or .parquet.
         seed: Same seed, same bytes.
-        to: "inferometer", "parquet" or "mooncake"; told by the suffix if not given.
+        to: "inferometer", "parquet", "mooncake" or, for calls of agents, "agentic-mooncake"; told
+            by the suffix and the requests if not given.
     """
     trace = synthesise(read_spec(spec), seed=seed)
     write(trace, out, to)

@@ -9,7 +9,8 @@ import numpy as np
 from inferometer.catalog.tables import length_profile
 from inferometer.errors import WorkloadError
 from inferometer.workload.formats.files import read_lengths
-from inferometer.workload.spec import LengthSpec, Marginal
+from inferometer.workload.marginal import Marginal
+from inferometer.workload.spec import LengthSpec
 from inferometer.workload.trace import Floats, Ints
 
 _NORMAL = NormalDist()
@@ -35,6 +36,23 @@ def draw(spec: LengthSpec, size: int, random: np.random.Generator) -> tuple[Ints
     one, other = random.standard_normal((2, size))
     other = slant * one + math.sqrt(max(0.0, 1 - slant**2)) * other
     return lengths(inputs, one, "input"), lengths(outputs, other, "output")
+
+
+def thoughts(spec: LengthSpec, outputs: Ints, random: np.random.Generator) -> Ints:
+    """Return how much of each output is thought, [output] tok; what is left is answer, 1 at least.
+
+    A share by the profile's quantiles, whatever the length: published figures give each apart.
+
+    Raises:
+        CatalogError: unknown profile.
+    """
+    chance = random.random(len(outputs))
+    share = np.full(len(outputs), spec.reasoning or 0.0)
+    if spec.reasoning is None and spec.profile:
+        known = length_profile(spec.profile)
+        if known.reasoning_quantiles:
+            share = np.interp(chance, (0.0, *known.levels), (0.0, *known.reasoning_quantiles))
+    return np.minimum(np.rint(share * outputs).astype(np.int64), outputs - 1)
 
 
 def _marginals(spec: LengthSpec) -> tuple[Marginal, Marginal, float]:

@@ -6,31 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inferometer.catalog.schema import build
-from inferometer.errors import CatalogError, WorkloadError
+from inferometer.errors import CatalogError, ScenarioError, WorkloadError
 from inferometer.units import Duration, Fraction, PerSecond
+from inferometer.workload.agent_spec import AgentsSpec
+from inferometer.workload.effort import Effort
+from inferometer.workload.marginal import Marginal
 
 ARRIVALS = ("poisson", "gamma", "weibull")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marginal:
-    """Distribution of one length: quantiles, or a lognormal by two of mean, p50, p90, p99.
-
-    Attributes:
-        levels: Rising shares in (0, 1], one per quantile.
-        quantiles: Length that each share does not exceed, tokens.
-        mean: Mean length, tokens.
-        p50: Median length, tokens.
-        p90: 90th percentile, tokens.
-        p99: 99th percentile, tokens.
-    """
-
-    levels: tuple[float, ...] = ()
-    quantiles: tuple[float, ...] = ()
-    mean: float | None = None
-    p50: float | None = None
-    p90: float | None = None
-    p99: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +25,8 @@ class LengthSpec:
         input: Prompt length, in place of `profile` or `file`.
         output: Output length, likewise.
         correlation: Spearman rank correlation of the two; None takes the profile's, or 0.
+        reasoning: Share of every output that is thought, not answer; None takes the profile's
+            distribution, or 0.
     """
 
     profile: str = ""
@@ -50,11 +34,12 @@ class LengthSpec:
     input: Marginal | None = None
     output: Marginal | None = None
     correlation: float | None = None
+    reasoning: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSpec:
-    """Conversations: each turn's prompt carries all that was said before.
+    """Conversations: each turn's prompt carries all that was said before, thoughts apart.
 
     Attributes:
         turns: Mean turns of a session, geometric.
@@ -71,7 +56,7 @@ class PrefixSpec:
 
     Attributes:
         tokens: Length of the shared prefix, tokens.
-        share: Share of sessions (of requests, without sessions) that begin with it.
+        share: Share of sessions (of agents' tasks; of requests, without either) that begin with it.
         block_size: Tokens per hashed block.
     """
 
@@ -86,17 +71,20 @@ class WorkloadSpec:
 
     Attributes:
         name: For reports.
-        rate: Mean request rate.
+        rate: Mean request rate; agents' calls slow down with the service.
         duration: How long it lasts; or give `requests`.
         requests: How many requests; or give `duration`.
-        arrivals: Renewal process of session starts: "poisson", "gamma" or "weibull".
+        arrivals: Renewal process of the starts of sessions or tasks: "poisson", "gamma" or
+            "weibull".
         cv: Coefficient of variation of the gaps; 1 for Poisson.
         diurnal: Name of a diurnal profile of the catalogue.
         hourly: Rate of each hour of a day relative to each other, in place of `diurnal`.
         lengths: Where lengths come from.
         sessions: Conversations; None for single requests.
+        agents: Tasks of agents in place of sessions; None for none.
+        effort: Level of reasoning effort, as factors on outputs and on agents' calls.
         prefix: Shared system prompt and block hashes; None for neither.
-        tenants: Share of sessions by tenant; they add up to 1.
+        tenants: Share of sessions or tasks by tenant; they add up to 1.
     """
 
     name: str = "synthetic"
@@ -109,6 +97,8 @@ class WorkloadSpec:
     hourly: tuple[float, ...] = ()
     lengths: LengthSpec
     sessions: SessionSpec | None = None
+    agents: AgentsSpec | None = None
+    effort: Effort = field(default_factory=Effort)
     prefix: PrefixSpec | None = None
     tenants: Mapping[str, float] = field(default_factory=dict)
 
@@ -141,6 +131,14 @@ def _faults(spec: WorkloadSpec) -> list[tuple[bool, str]]:
             bool(lengths.file) and lengths.correlation is not None,
             "lengths.correlation: the pairs of a file keep their own",
         ),
+        (not 0 <= (lengths.reasoning or 0) < 1, "lengths.reasoning: is not within 0 and 1"),
+        (sessions is not None and spec.agents is not None, "agents: give them or sessions"),
+        (
+            spec.agents is not None and spec.agents.reuse != 1 and prefix is None,
+            "agents.reuse: without block hashes nothing is reused; add [workload.prefix]",
+        ),
+        (spec.agents is None and spec.effort.calls != 1, "effort.calls: only agents make calls"),
+        (spec.effort.success != 0, "effort.success: belongs to `inferometer agent`, not to load"),
         (sessions is not None and sessions.turns < 1, "sessions.turns: is 1 at least"),
         (prefix is not None and not 0 <= prefix.share <= 1, "prefix.share: is not within 0 and 1"),
         (prefix is not None and prefix.tokens < 0, "prefix.tokens: is negative"),
@@ -171,7 +169,7 @@ def spec_of(table: object, where: str) -> WorkloadSpec:
         return build(WorkloadSpec, table, where)
     except CatalogError as error:
         raise WorkloadError(str(error)) from error
-    except WorkloadError as error:
+    except (ScenarioError, WorkloadError) as error:
         raise WorkloadError(f"{where}: {error}") from error
 
 

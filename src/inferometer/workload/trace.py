@@ -26,6 +26,11 @@ class Prefixes:
     offsets: Ints  # [request + 1]
     block_size: int
 
+    def of(self, request: int) -> list[int]:
+        """Return the hashes of one request."""
+        start, end = self.offsets[request : request + 2]
+        return self.hashes[start:end].tolist()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calls:

@@ -16,8 +16,12 @@ import msgspec
 from inferometer.errors import WorkloadError
 from inferometer.workload.formats.columns import Columns
 from inferometer.workload.formats.lines import lines
+from inferometer.workload.trace import Trace
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
+NO_BLOCK = 64
+"""Block size that a file states whose calls have no hashes; the source's own."""
+
 SCHEMA, VERSION = "dynamo.agentic_mooncake", 2
 TRIGGERS = {"completion": False, "dispatch": True}
 
@@ -73,6 +77,44 @@ def read_agentic_mooncake(path: Path) -> Columns:
             raise WorkloadError(f"{path}:{number}: request_id {call.request_id!r} occurs twice")
         calls[call.request_id] = (number, call)
     return _gathered(path, header.block_size, calls)
+
+
+def agentic_rows(trace: Trace) -> Iterator[dict[str, object]]:
+    """Yield the header and the calls of a trace as an Agentic Mooncake v2 file has them.
+
+    Raises:
+        WorkloadError: requests that are no calls of agents, or what the format cannot hold.
+    """
+    calls = trace.calls
+    if calls is None or trace.tenant is not None or trace.prepared is not None:
+        raise WorkloadError(
+            "Agentic Mooncake files hold calls of agents, and neither tenants nor stages; write"
+            " .jsonl or .parquet for other requests"
+        )
+    block = trace.prefixes.block_size if trace.prefixes is not None else NO_BLOCK
+    source = {"format": "inferometer"}
+    yield {"schema": SCHEMA, "version": VERSION, "block_size": block, "hash_id_scope": "local",
+           "source": source}  # fmt: skip
+    needs: list[list[dict[str, object]]] = [[] for _ in range(len(trace))]
+    edges = zip(calls.before, calls.after, calls.delay, calls.dispatched, strict=True)
+    for before, after, delay, dispatched in edges:
+        needs[after].append({
+            "predecessor": str(before), "trigger": "dispatch" if dispatched else "completion",
+            "delay": float(delay) * 1e3,
+        })  # fmt: skip
+    for row in range(len(trace)):
+        first = float(calls.earliest[row]) if needs[row] else float(trace.arrival[row])
+        line: dict[str, object] = {
+            "request_id": str(row),
+            "play_id": str(calls.task[row]),
+            "input_length": int(trace.input_tokens[row]),
+            "output_length": int(trace.output_tokens[row]),
+            "not_before_ms": first * 1e3,
+            "dependencies": needs[row],
+        }
+        if trace.prefixes is not None:
+            line["hash_ids"] = trace.prefixes.of(row)
+        yield line
 
 
 def _decoded(path: Path, line: tuple[int, bytes], kind: type[Any]) -> Any:

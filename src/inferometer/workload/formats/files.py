@@ -11,7 +11,7 @@ import msgspec
 
 from inferometer.catalog.names import nearest
 from inferometer.errors import WorkloadError
-from inferometer.workload.formats.agents import read_agentic_mooncake
+from inferometer.workload.formats.agents import agentic_rows, read_agentic_mooncake
 from inferometer.workload.formats.azure import read_azure
 from inferometer.workload.formats.burstgpt import read_burstgpt
 from inferometer.workload.formats.columns import Columns, Lengths, Read, lengths_of, trace_of
@@ -35,11 +35,13 @@ from inferometer.workload.formats.rows import (
 from inferometer.workload.formats.weka import read_weka
 from inferometer.workload.trace import Trace
 
+AGENTIC = "agentic-mooncake"
+
 READERS: dict[str, Callable[[Path], Columns]] = {
     "azure": read_azure,
     "burstgpt": read_burstgpt,
     "bailian": read_bailian,
-    "agentic-mooncake": read_agentic_mooncake,
+    AGENTIC: read_agentic_mooncake,
     "weka": read_weka,
     "mooncake": read_mooncake,
     "llmservingsim": read_llmservingsim,
@@ -55,7 +57,7 @@ READERS: dict[str, Callable[[Path], Columns]] = {
 """Reader of each format by name."""
 
 _SIGNS = {  # names that tell a format, the more telling first
-    "agentic-mooncake": {"schema", "version", "block_size"},
+    AGENTIC: {"schema", "version", "block_size"},
     "weka": {"requests", "block_size"},
     "azure": {"TIMESTAMP", "ContextTokens"},
     "burstgpt": {"Timestamp", "Request tokens"},
@@ -167,24 +169,28 @@ def _by_names(path: Path, names: set[str]) -> str:
 
 
 def write(trace: Trace, path: Path, format: str = "auto") -> None:  # noqa: A002
-    """Write a trace: "inferometer" (.jsonl), "parquet" (.parquet) or "mooncake".
+    """Write a trace: "inferometer" (.jsonl), "parquet", "mooncake" or "agentic-mooncake".
 
-    Mooncake holds neither sessions nor tenants, and blocks of 512 tokens only.
+    Mooncake holds neither sessions nor tenants, and blocks of 512 tokens only. Calls of agents go
+    to an Agentic Mooncake file (.jsonl), and to no other.
 
     Raises:
         WorkloadError: a suffix or format that is not one of these; what the format cannot hold;
             a path that cannot be written.
     """
+    usual = "inferometer" if trace.calls is None else AGENTIC
     name = (
-        {".jsonl": "inferometer", ".parquet": "parquet"}.get(path.suffix, "")
+        {".jsonl": usual, ".parquet": "parquet"}.get(path.suffix, "")
         if format == "auto"
         else format
     )
-    if name not in {"inferometer", "parquet", "mooncake"}:
-        raise WorkloadError(f"{path}: write .jsonl or .parquet, or name the format mooncake")
-    if trace.calls is not None or trace.prepared is not None:
+    if name not in {*_ROWS, "parquet"}:
         raise WorkloadError(
-            f"{path}: no format written here holds calls or stages; keep the source"
+            f"{path}: write .jsonl or .parquet, or name the format: {', '.join(_ROWS)}"
+        )
+    if name != AGENTIC and (trace.calls is not None or trace.prepared is not None):
+        raise WorkloadError(
+            f"{path}: {name!r} holds neither calls nor stages; calls can be written as {AGENTIC!r}"
         )
     try:
         if name == "parquet":
@@ -193,7 +199,7 @@ def write(trace: Trace, path: Path, format: str = "auto") -> None:  # noqa: A002
                 _write_lines(_own_rows(trace), rows)
                 write_parquet(rows, path)
         else:
-            _write_lines(_mooncake_rows(trace) if name == "mooncake" else _own_rows(trace), path)
+            _write_lines(_ROWS[name](trace), path)
     except OSError as error:
         raise WorkloadError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -216,7 +222,7 @@ def _own_rows(trace: Trace) -> Iterator[dict[str, object]]:
         if trace.tenant is not None:
             line["tenant"] = str(trace.tenant[row])
         if trace.prefixes is not None:
-            line["hash_ids"] = _hashes(trace, row)
+            line["hash_ids"] = trace.prefixes.of(row)
             line["block_size"] = trace.prefixes.block_size
         yield line
 
@@ -233,11 +239,13 @@ def _mooncake_rows(trace: Trace) -> Iterator[dict[str, object]]:
             "output_length": int(trace.output_tokens[row]),
         }
         if trace.prefixes is not None:
-            line["hash_ids"] = _hashes(trace, row)
+            line["hash_ids"] = trace.prefixes.of(row)
         yield line
 
 
-def _hashes(trace: Trace, row: int) -> list[int]:
-    assert trace.prefixes is not None  # noqa: S101
-    start, end = trace.prefixes.offsets[row : row + 2]
-    return trace.prefixes.hashes[start:end].tolist()
+_ROWS: dict[str, Callable[[Trace], Iterator[dict[str, object]]]] = {
+    "inferometer": _own_rows,
+    "mooncake": _mooncake_rows,
+    AGENTIC: agentic_rows,
+}
+"""Rows of each format of lines that is written."""
