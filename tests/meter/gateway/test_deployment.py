@@ -225,40 +225,55 @@ backend gateways
 
 
 @needs_haproxy
-def test_draining_behind_haproxy_fails_no_request(tmp_path: Path) -> None:
-    """4.1: unready, still serving while the balancer notices, then closed; nobody sees an error."""
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.soak)])
+def test_draining_behind_haproxy_fails_no_request(tmp_path: Path, rounds: int) -> None:
+    """4.1: unready, still serving while the balancer notices, then closed; nobody sees an error.
+
+    The two gateways are restarted in turn.
+    """
 
     async def scenario() -> list[int]:
         async with (
             upstream([0.02, answer(COMPLETION)]) as server,
             contextlib.AsyncExitStack() as stack,
         ):
-            gateways = []
+            configs: list[Path] = []
             for name in ("a", "b"):
                 (tmp_path / name).mkdir()
-                config = write(tmp_path / name, server.port, lb_window=1.0)
-                gateways.append(await stack.enter_async_context(started(config)))
+                listen, control = (f"127.0.0.1:{free_port()}" for _ in range(2))
+                places = {"listen": listen, "control": control, "lb_window": 1.0}
+                configs.append(write(tmp_path / name, server.port, keys=(TOKEN,), **places))
+            gateways = [await stack.enter_async_context(started(each)) for each in configs]
             front = await stack.enter_async_context(_haproxy(tmp_path, gateways))
             statuses: list[int] = []
             stop = asyncio.Event()
             load = [asyncio.create_task(_load(front, statuses, stop)) for _ in range(8)]
-            while len(statuses) < 50:
-                await asyncio.sleep(0.01)
-            gateways[0].process.terminate()
-            assert await gateways[0].process.wait() == 0
-            seen = len(statuses)
-            while len(statuses) < seen + 50:
-                await asyncio.sleep(0.01)
+            for number in range(rounds):
+                await _more(statuses)
+                leaving = gateways[number % 2]
+                assert await ended(leaving) == 0
+                await _more(statuses)
+                back = await stack.enter_async_context(started(configs[number % 2]))
+                while not await _served(back, back.control):
+                    await asyncio.sleep(0.02)
+                gateways[number % 2] = back
             stop.set()
             await asyncio.gather(*load)
-            assert await ended(gateways[1]) == 0
+            assert [await ended(each) for each in gateways] == [0, 0]
             return statuses
 
-    statuses = run(scenario(), limit=60)
+    statuses = run(scenario(), limit=60.0 * rounds)
     assert set(statuses) == {200}
     told = [len(rows_of(tmp_path / name)) for name in ("a", "b")]
     assert sum(told) == len(statuses)
     assert min(told) > 0
+
+
+async def _more(statuses: list[int]) -> None:
+    """Wait for fifty more answers."""
+    seen = len(statuses)
+    while len(statuses) < seen + 50:
+        await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager
