@@ -203,16 +203,44 @@ def test_a_row_that_cannot_be_encoded_is_refused_at_once(tmp_path: Path) -> None
     spool.close()
 
 
+def full(*_: object) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_rows_that_memory_held_go_to_the_file_as_soon_as_it_has_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the process ends at once, and the ledger is away all the while."""
+    ledger, rows = Away(), list(attempts(250))
+    spool = Spool(tmp_path, ledger, window_s=10.0)
+    ledger.away = True
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        spool.extend(rows)
+    spool.close()
+    ledger.away = False
+    Spool(tmp_path, ledger).close()
+    assert list(ledger.rows.values()) == rows
+
+
+def test_rows_that_a_full_disk_never_took_are_counted_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Away()
+    spool = Spool(tmp_path, ledger, window_s=10.0)
+    ledger.away = True
+    monkeypatch.setattr(os, "pwrite", full)
+    spool.extend(list(attempts(3)))
+    spool.close()
+    assert "3 rows are lost" in caplog.text
+
+
 def test_a_full_disk_holds_rows_in_memory_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = Away()
     spool = Spool(tmp_path, ledger, window_s=0.005)
     ledger.away = True
-
-    def full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     with monkeypatch.context() as patched:
         patched.setattr(os, "pwrite", full)
         durable = threading.Event()
