@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle, StepPatch
 from report_cases import answer_with, full_answer
 
+from inferometer.cli.trace_plot import save_plot
 from inferometer.errors import ScenarioError
 from inferometer.report import exhibits
 from inferometer.report.charts import INK, THEME, canvas, plain_log, save, svg
@@ -119,7 +120,9 @@ def test_arrivals_and_lengths_show_their_data() -> None:
     assert set(lines(drawn)) == {"prompt, mean 20", "output, mean 6"}
 
 
-@pytest.mark.parametrize(("low", "high"), [(24.0, 25.0), (1.0, 9.0), (0.003, 4000.0), (0.1, 130.0)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(24.0, 25.0), (1.0, 9.0), (0.003, 4000.0), (0.1, 130.0), (9e2, 2e13)]
+)
 def test_log_axes_have_plain_labels(low: float, high: float) -> None:
     figure, axes = canvas()
     axes.plot([low, high], [low, high])
@@ -129,6 +132,17 @@ def test_log_axes_have_plain_labels(low: float, high: float) -> None:
     labels = [label.get_text() for label in axes.get_xticklabels()]
     assert 2 <= len(labels) <= 12
     assert not any("$" in label or "e" in label for label in labels)
+    assert max(map(len, labels)) <= 6
+
+
+def test_the_picture_of_a_trace_is_the_same_each_time(tmp_path: Path) -> None:
+    sizes = np.array([10, 30, 20_000])
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        save_plot(tmp_path / folder / "t.svg", None, sizes, sizes + 1, "a $ trace")
+    first, second = ((tmp_path / folder / "t.svg").read_text() for folder in ("a", "b"))
+    assert first == second
+    assert ">10k<" in first
 
 
 def test_svg_follows_the_page_and_names_no_address() -> None:

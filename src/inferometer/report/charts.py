@@ -34,6 +34,7 @@ THEME: Mapping[str, str] = {
 }
 """Name in the page's style sheet of each colour above."""
 ENDINGS = (".png", ".svg")
+_PREFIXES = "kMGTPE"
 _SAME_BYTES: dict[str, None] = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
@@ -80,8 +81,14 @@ def plain_log(axis: Axis) -> None:
         places = [float(place) for place in MaxNLocator(4).tick_values(low, high)]
     axis.set_major_locator(FixedLocator([place for place in places if low <= place <= high]))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter("{x:,.12g}")
+    axis.set_major_formatter(lambda value, _: _short(value))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _short(value: float) -> str:
+    """Return a number as a tick has room for it: `0.5`, `1,000`, `30k`, `1.5M`, `100G`."""
+    power = min(int(math.log10(value) // 3), len(_PREFIXES)) if value >= 1e4 else 0
+    return f"{value / 1000**power:,.12g}{_PREFIXES[power - 1] if power else ''}"
 
 
 def svg(figure: Figure, name: str) -> str:

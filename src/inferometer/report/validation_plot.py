@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from inferometer.calibrate.verdict import Verdict, quantity
 from inferometer.errors import ScenarioError
+from inferometer.report.charts import INK, SERIES, plain_log, quieten, save
 
 
 def draw(verdicts: Sequence[Verdict], path: Path) -> None:
@@ -22,23 +23,22 @@ def draw(verdicts: Sequence[Verdict], path: Path) -> None:
             kinds.setdefault(quantity(verdict.metric), []).append(verdict)
     if not kinds:
         raise ScenarioError("--plot: no row was predicted")
-    figure = Figure(figsize=(3.2 * len(kinds), 6), layout="constrained")
-    axes = figure.subplots(2, len(kinds), squeeze=False)
+    figure = Figure(figsize=(4.2 * len(kinds), 6), layout="constrained")
+    axes = figure.subplots(2, len(kinds), squeeze=False, sharex="col")
     for column, (name, found) in enumerate(sorted(kinds.items())):
         measured = np.array([v.measured for v in found])
         predicted = np.array([v.predicted for v in found])
         top, bottom = axes[0, column], axes[1, column]
-        top.loglog(measured, predicted, ".", markersize=2, alpha=0.5)
+        top.loglog(measured, predicted, ".", color=SERIES[0], markersize=2, alpha=0.5)
         ends = [measured.min(), measured.max()]
-        top.loglog(ends, ends, "k-", linewidth=0.8)
-        top.set_title(name)
-        top.set_xlabel("measured")
-        top.set_ylabel("predicted")
-        bottom.semilogx(measured, np.log(predicted / measured), ".", markersize=2, alpha=0.5)
-        bottom.axhline(0, color="k", linewidth=0.8)
-        bottom.set_xlabel("measured")
-        bottom.set_ylabel("ln(predicted / measured)")
-    try:
-        figure.savefig(path)
-    except (OSError, ValueError) as error:
-        raise ScenarioError(f"--plot {path}: cannot be written: {error}") from error
+        top.loglog(ends, ends, color=INK, linewidth=0.8)
+        top.set(title=name, ylabel="predicted")
+        errors = np.log(predicted / measured)
+        bottom.semilogx(measured, errors, ".", color=SERIES[0], markersize=2, alpha=0.5)
+        bottom.axhline(0, color=INK, linewidth=0.8)
+        bottom.set(xlabel="measured", ylabel="ln(predicted / measured)")
+        for each in (top, bottom):
+            quieten(each)
+        plain_log(bottom.xaxis)
+        plain_log(top.yaxis)
+    save(figure, path)
