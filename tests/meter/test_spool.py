@@ -19,6 +19,7 @@ from meter_cases import Away, attempt, attempts, stored, sums
 
 from inferometer.errors import LedgerError
 from inferometer.meter.frames import frame, frames
+from inferometer.meter.record import LONGEST_NAME, Attempt, check
 from inferometer.meter.segment import Segment
 from inferometer.meter.spool import HELD_ROWS, RECENT_ROWS, SEGMENT_BYTES, Spool
 from inferometer.meter.store.sqlite import SqliteLedger, connect
@@ -176,6 +177,26 @@ def test_damage_keeps_the_file(tmp_path: Path) -> None:
 def test_a_frame_of_an_absurd_length_is_damage() -> None:
     with pytest.raises(LedgerError, match="byte 0"):
         list(frames(b"\xff" * 64))
+
+
+def test_the_longest_rows_that_are_sound_are_read_back(tmp_path: Path) -> None:
+    """From a file: the ledger is away at first."""
+    longest = {
+        name: "\U0001d11e" * LONGEST_NAME
+        for name, kind in Attempt.__annotations__.items()
+        if kind is str
+    }
+    rows = [attempt(n, **{**longest, "request": f"{n}" * LONGEST_NAME}) for n in range(1, 9)]
+    for row in rows:
+        check(row)
+    ledger = Away()
+    ledger.away = True
+    spool = Spool(tmp_path, ledger)
+    spool.extend(rows)
+    spool.close()
+    ledger.away = False
+    Spool(tmp_path, ledger).close()
+    assert sorted(ledger.rows.values()) == rows  # by request
 
 
 def test_rows_of_an_older_version_take_defaults() -> None:

@@ -18,8 +18,8 @@ from inferometer.meter.record import Attempt
 Kind = Literal[b"A", b"B"]
 """`A`: an attempt that has ended; `B`: one that has begun, to be marked if it never ends."""
 _HEADER = struct.Struct("<II")
-LARGEST_FRAME = 1 << 20
-"""Bytes; a longer length is damage, since no row with checked names comes near it."""
+LARGEST_FRAME = 128 << 10
+"""Bytes; a longer length is damage, since a row with checked names has half of it at most."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Attempt).decode
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from inferometer.errors import LedgerError
-from inferometer.meter.frames import Frame, frames
+from inferometer.meter.frames import LARGEST_FRAME, Frame, frames
 
 SUFFIX = ".spool"
-_READ = 1 << 20
-"""Bytes read back at once: some 3,000 rows, of which the ledger makes one transaction. Our own
-choice: larger ones are hardly faster, and are a gateway's largest use of memory when it lags."""
+_READ = 2 * LARGEST_FRAME
+"""Bytes read back at once, a whole frame among them: some 700 rows, of which the ledger makes one
+transaction. Larger ones are hardly faster, and are what a gateway's memory grows by when it
+lags."""
 
 
 class Segment:
@@ -58,7 +59,7 @@ class Segment:
         return size
 
     def unshipped(self, end: int) -> tuple[list[Frame], str]:
-        """Return whole frames from `shipped` to `end`, a megabyte at most, and what ended them.
+        """Return whole frames from `shipped` to `end`, as many as fit `_READ`, and what ended them.
 
         The text names damage and is empty without. A torn tail is none: it is a write that never
         returned.

@@ -35,9 +35,9 @@ HELD_ROWS = 10_000
 SPILLED_ROWS = 100
 """Rows that go from memory to the disk with one write, once it may have room. Our own choice: each
 write is whole or nothing."""
-RECENT_ROWS = 4_000
+RECENT_ROWS = 1_000
 """Rows kept in memory beside the file until they are shipped, so that nobody reads them back in the
-usual case: about 6 MB, reached only while the ledger lags. Our own choice."""
+usual case: under 2 MB, reached only while the ledger lags. Our own choice."""
 log = logging.getLogger(__name__)
 
 
