@@ -1,14 +1,15 @@
 """Reader of the project's own CSV layouts of measurements (plain or gzip)."""
 
 import csv
-import gzip
+import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from inferometer.calibrate.measurement import Row
 from inferometer.errors import ScenarioError
+from inferometer.workload.formats.packed import unpacked
 
 _LATENCIES = tuple(
     f"{name}_ms_{statistic}"
@@ -52,16 +53,15 @@ def read_table(path: Path) -> list[Row]:
         ScenarioError: the file cannot be read, or its columns are none of the layouts.
     """
     try:
-        with _opened(path) as file:
+        with path.open("rb") as packed, _text(path, packed) as file:
             return list(_rows(file, path))
     except (OSError, UnicodeDecodeError, csv.Error, EOFError) as error:
         raise ScenarioError(f"{path}: cannot be read: {error}") from error
 
 
-def _opened(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+def _text(path: Path, file: BinaryIO) -> TextIO:
+    plain = unpacked(file) if path.suffix == ".gz" else file
+    return io.TextIOWrapper(plain, encoding="utf-8-sig", newline="")
 
 
 def _rows(file: TextIO, path: Path) -> Iterator[Row]:

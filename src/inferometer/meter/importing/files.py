@@ -1,7 +1,7 @@
 """Log files into a ledger: the format told by its fields, each row once, faults by line."""
 
 import csv
-import gzip
+import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +15,7 @@ from inferometer.meter.importing import langfuse, litellm, otel
 from inferometer.meter.importing.fields import Record
 from inferometer.meter.prices import PriceTable, priced
 from inferometer.meter.record import Attempt, Ledger, check
+from inferometer.workload.formats.packed import unpacked
 
 FORMATS: Mapping[str, tuple[set[str], Callable[[Record], Iterator[Attempt]]]] = {
     "litellm": (litellm.SIGNS, litellm.attempts),
@@ -111,9 +112,10 @@ def _numbered(path: Path) -> Iterator[tuple[int, Record]]:
     try:
         if not path.is_file():
             raise LedgerError(f"{path}: no such file")
-        opened = gzip.open if path.suffix == ".gz" else open
-        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-            yield from enumerate(_records(file), 1)
+        with path.open("rb") as opened:
+            plain = unpacked(opened) if path.suffix == ".gz" else opened
+            text = io.TextIOWrapper(plain, encoding="utf-8-sig", newline="")
+            yield from enumerate(_records(text), 1)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise LedgerError(f"{path}: cannot be read: {error}") from None
     except (msgspec.DecodeError, RecursionError) as error:

@@ -1,7 +1,6 @@
 """The text of a trace file, line by line: plain or gzip, never a pipe, never unbounded."""
 
 import csv
-import gzip
 import stat
 from collections.abc import Iterator
 from functools import partial
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from inferometer.errors import WorkloadError
+from inferometer.workload.formats.packed import unpacked
 
 LONGEST_LINE = 64 * 2**20
 """Bytes of one line; a request with a million block hashes takes a fifth of it."""
@@ -38,17 +38,13 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield (line number from 1, line) of a text file, unpacked if it is gzip, BOM removed.
 
     Raises:
-        WorkloadError: unreadable, a damaged archive, UTF-16, or a line over `LONGEST_LINE`.
+        WorkloadError: unreadable, a damaged archive or bomb, UTF-16, or a line over `LONGEST_LINE`.
     """
     try:
         with regular_file(path).open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
-            if packed:
-                with gzip.open(file) as unpacked:
-                    yield from _numbered(path, unpacked)
-            else:
-                yield from _numbered(path, file)
+            yield from _numbered(path, unpacked(file) if packed else file)
     except (OSError, EOFError) as error:
         raise WorkloadError(f"{path}: cannot be read to its end: {error}") from error
 
@@ -67,7 +63,7 @@ def whole(path: Path) -> bytes:
     return bytes(text)
 
 
-def _numbered(path: Path, file: BinaryIO | gzip.GzipFile) -> Iterator[tuple[int, bytes]]:
+def _numbered(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), b""), start=1):
         if number == 1:
             if line.startswith((b"\xff\xfe", b"\xfe\xff")):

@@ -26,6 +26,12 @@ _KINDS = {
     "hash_ids": {f"{kind}[]" for kind in _WHOLE},
     "block_size": _WHOLE,
 }
+MOST_ROWS = 50_000_000
+"""Requests of a file that is read as a whole: 1.2 GB of columns."""
+
+MOST_HASHES = 250_000_000
+"""Block hashes likewise: 2 GB. Both compress so well that the file's size tells neither."""
+
 _REQUIRED = ("arrival_s", "input_tokens", "output_tokens")
 _SCHEMA = (
     "{arrival_s: 'DOUBLE', input_tokens: 'BIGINT', output_tokens: 'BIGINT', session: 'BIGINT',"
@@ -37,12 +43,18 @@ def read_parquet(path: Path) -> Columns:
     """Return the requests of a Parquet file in Inferometer's own columns.
 
     Raises:
-        WorkloadError: not Parquet, a column missing or of another type, an empty cell.
+        WorkloadError: not Parquet, a column missing or of another type, an empty cell, more rows
+            than fit.
     """
     import duckdb  # noqa: PLC0415 - a tenth of a second that text formats need not spend
 
     regular_file(path)
     with duckdb.connect() as database:
+        if (size := _size(path, database)) > MOST_ROWS:
+            raise WorkloadError(
+                f"{path}: {size:,} requests; {MOST_ROWS:,} are the most that are held at once:"
+                " split it, or play it with `simulate --stream`"
+            )
         return _rows(path, database, "true")
 
 
@@ -88,6 +100,7 @@ def _rows(path: Path, database: "duckdb.DuckDBPyConnection", where: str, start: 
         kinds = {name: str(kind) for name, kind in zip(file.columns, file.types, strict=True)}
         _check(path, kinds)
         part = file.filter(where)
+        _check_hashes(path, part if "hash_ids" in kinds else None)
         found = [name for name in _KINDS if name in kinds and name != "hash_ids"]
         table = part.project(", ".join(found)).fetchnumpy()
         blocks, hashes = (
@@ -101,6 +114,15 @@ def _rows(path: Path, database: "duckdb.DuckDBPyConnection", where: str, start: 
     except duckdb.Error as error:
         raise WorkloadError(f"{path}: not readable as Parquet: {_printable(error)}") from error
     return _columns(path, table, blocks, hashes, start)
+
+
+def _check_hashes(path: Path, part: "duckdb.DuckDBPyRelation | None") -> None:
+    total = part.aggregate("sum(len(hash_ids))").fetchall()[0][0] if part is not None else 0
+    if (total or 0) > MOST_HASHES:
+        raise WorkloadError(
+            f"{path}: {total:,} block hashes; {MOST_HASHES:,} are the most that are held at once:"
+            " split it"
+        )
 
 
 def _printable(error: Exception) -> str:
