@@ -3,7 +3,7 @@
 import gzip
 import io
 import zlib
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -15,8 +15,10 @@ DENSEST = 100
 """Ratio of text to its gzip file beyond which it is a bomb: traces reach 5 to 20, zeros 1,030."""
 
 
-class _Unpacked(io.RawIOBase):
-    """The bytes behind a gzip file, counted."""
+class _Counted:
+    """The compressed bytes of a file, and how much has come out of them: a raw stream."""
+
+    closed = False
 
     def __init__(self, file: BinaryIO) -> None:
         self._most = max(HARMLESS, DENSEST * file.seek(0, io.SEEK_END))
@@ -24,10 +26,22 @@ class _Unpacked(io.RawIOBase):
         self._file = gzip.GzipFile(fileobj=file, mode="rb")
         self._read = 0
 
-    def readable(self) -> bool:  # pyrefly: ignore[missing-override-decorator]
+    def readable(self) -> bool:
         return True
 
-    # pyrefly: ignore[missing-override-decorator] - typing.override is of 3.12
+    def writable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def flush(self) -> None:
+        """Do nothing: there is nothing to write."""
+
+    def close(self) -> None:
+        self._file.close()
+        self.closed = True
+
     def readinto(self, buffer: "WriteableBuffer") -> int:
         view = memoryview(buffer).cast("B")
         try:
@@ -50,4 +64,4 @@ def unpacked(file: BinaryIO) -> io.BufferedReader:
     OSError where it is damaged, or where more comes out than `HARMLESS` bytes and `DENSEST` times
     the file; EOFError where it is cut off.
     """
-    return io.BufferedReader(_Unpacked(file), 2**20)
+    return io.BufferedReader(cast("io.RawIOBase", _Counted(file)), 2**20)
