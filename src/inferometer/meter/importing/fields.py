@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, Overflow
 from typing import Any
 
 import msgspec
@@ -39,7 +39,7 @@ def tokens(record: Record, *names: str) -> int:
             continue
         try:
             count = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             count = math.nan
         if isinstance(value, bool) or not 0 <= count <= MOST_TOKENS or count != int(count):
             raise LedgerError(f"{name} is {value!r:.40}; a count of tokens is wanted")
@@ -59,7 +59,7 @@ def nanos(record: Record, *names: str) -> int | None:
             continue
         try:
             amount = Decimal(str(value)).scaleb(9)
-        except InvalidOperation:
+        except (InvalidOperation, Overflow, ValueError):
             amount = Decimal("NaN")
         if not amount.is_finite() or not 0 <= amount <= DEAREST_NANO:
             raise LedgerError(f"{name} is {value!r:.40}; dollars are wanted")
@@ -91,7 +91,7 @@ def inner(record: Record, *names: str) -> Record:
         if isinstance(value, str) and value.startswith("{"):
             try:
                 value = msgspec.json.decode(value)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 continue
         if isinstance(value, Mapping):
             return value

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -116,7 +117,7 @@ def _numbered(path: Path) -> Iterator[tuple[int, Record]]:
             plain = unpacked(opened) if path.suffix == ".gz" else opened
             text = io.TextIOWrapper(plain, encoding="utf-8-sig", newline="")
             yield from enumerate(_records(text), 1)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise LedgerError(f"{path}: cannot be read: {error}") from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise LedgerError(f"{path}: damaged JSON: {error}") from None

@@ -1,5 +1,6 @@
 """OpenTelemetry GenAI spans in OTLP/JSON, with attribute names old and new."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +23,7 @@ def attempts(record: Record) -> Iterator[Attempt]:
         LedgerError: a span is at fault.
     """
     for resource in _list(record, "resourceSpans"):
-        about = _attributes(resource.get("resource") or {})
+        about = _attributes(_object(resource, "resource"))
         for scope in _list(resource, "scopeSpans"):
             for span in _list(scope, "spans"):
                 facts = _attributes(span)
@@ -75,6 +76,13 @@ def _call(span: Record, facts: Record, about: Record) -> Iterator[Attempt]:
     )
 
 
+def _object(record: Record, name: str) -> Record:
+    value = record.get(name) or {}
+    if not isinstance(value, dict):
+        raise LedgerError(f"{name} is no object")
+    return value
+
+
 def _list(record: Record, name: str) -> list[Record]:
     value = record.get(name) or []
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
@@ -89,8 +97,17 @@ def _attributes(record: Record) -> dict[str, Any]:
         value = one.get("value")
         if isinstance(value, dict) and len(value) == 1:
             ((kind, content),) = value.items()
-            found[str(one.get("key"))] = float(content) if kind == "doubleValue" else content
+            found[str(one.get("key"))] = _double(content) if kind == "doubleValue" else content
     return found
+
+
+def _double(content: Any) -> float | None:
+    """Return a double, which OTLP may write as text; None for what is not finite."""
+    try:
+        value = float(content)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _time(span: Record, name: str) -> int:

@@ -86,6 +86,10 @@ def _ints() -> Wholes:
     return array("q")
 
 
+LARGEST_BLOCK = 2**31
+"""Tokens of a block of hashes; more is a fault of the file. Our own choice."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Columns:
     """Requests gathered so far; `arrival` stays empty for a format without times."""
@@ -112,10 +116,17 @@ class Columns:
         self.add_lengths(line, inputs, outputs)
 
     def add_lengths(self, line: int, inputs: int, outputs: int) -> None:
-        """Append one request of unknown arrival."""
+        """Append one request of unknown arrival.
+
+        Raises:
+            WorkloadError: a count that is not a signed 64-bit number.
+        """
         self.lines.append(line)
-        self.inputs.append(inputs)
-        self.outputs.append(outputs)
+        try:
+            self.inputs.append(inputs)
+            self.outputs.append(outputs)
+        except OverflowError:
+            raise WorkloadError(f"{self.path}:{line}: tokens exceed 63 bits") from None
 
     def add_hashes(self, line: int, hashes: Sequence[int]) -> None:
         """Append the block hashes of the request added last.
@@ -262,6 +273,8 @@ def _prefixes(columns: Columns, inputs: Ints, order: np.ndarray) -> Prefixes | N
 def _check_blocks(columns: Columns, inputs: Ints, blocks: Ints) -> None:
     """Check that hashes cover the prompt, its last partial block counted or not."""
     size = columns.block_size
+    if size > LARGEST_BLOCK:
+        raise WorkloadError(f"{columns.path}: blocks of {size} tokens; at most {LARGEST_BLOCK}")
     wrong = np.flatnonzero((blocks != -(-inputs // size)) & (blocks != inputs // size))
     if len(wrong):
         row = wrong[0]

@@ -146,7 +146,7 @@ def sniff(path: Path) -> str:
 def _json_names(line: bytes) -> set[str]:
     try:
         return set(msgspec.json.decode(line, type=dict[str, msgspec.Raw]))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = {name.decode() for name in re.findall(rb'"(\w+)"\s*:', line)}
         if any(signs <= found for signs in _SIGNS.values()):
             return found  # a damaged row, which its reader will name

@@ -2,6 +2,7 @@
 
 import csv
 import stat
+import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -45,7 +46,7 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             yield from _numbered(path, unpacked(file) if packed else file)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise WorkloadError(f"{path}: cannot be read to its end: {error}") from error
 
 

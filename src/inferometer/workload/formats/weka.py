@@ -105,7 +105,7 @@ def _runs(path: Path) -> Iterator[tuple[int, Run]]:
 def _complete(line: bytes) -> bool:
     try:
         msgspec.json.decode(line, type=msgspec.Raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True
 
