@@ -98,17 +98,6 @@ def test_a_full_disk_leaves_what_was_there(opened: Open, path: Path) -> None:
     assert ledger.append(list(attempts(5000))) == 4999
 
 
-def test_months_are_partitions_and_can_expire(opened: Open, path: Path) -> None:
-    ledger = opened(path)
-    later = attempt(1, started_ns=1_768_000_000 * 10**9, ended_ns=1_768_000_001 * 10**9)
-    ledger.append([attempt(0), later])
-    assert ledger.expire(raw_before="2026_01", rollups_before=1_767_000_000) == ["2025_12"]
-    assert stored(path) == [later]
-    assert sums(path)["attempts"] == 2, "the bill outlives the rows"
-    assert sums(path, 60)["attempts"] == 1
-    assert ledger.append([attempt(0)]) == 1, "an expired month can be opened again"
-
-
 def test_a_newer_schema_may_be_written_if_it_says_so(opened: Open, path: Path) -> None:
     opened(path).close()
     with closing(connect(path)) as database:

@@ -192,3 +192,28 @@ def test_without_the_driver_the_extra_is_named(
         monkeypatch.setitem(sys.modules, name, None)
     assert run(("costs", "postgresql://127.0.0.1:1/x")) == 2
     assert "inferometer[postgres]" in capsys.readouterr().err
+
+
+def test_old_months_can_be_dropped(
+    ledgers: tuple[str, str], said: Callable[..., list[str]]
+) -> None:
+    """Last here, as it changes both: attempts go, costs stay, a late row opens its month again."""
+    before = said("costs", "LEDGER", "--by", "tenant,hour", "--format", "json")
+    held = [len(list(_names(ledger))) for ledger in ledgers]
+    file, server = said("meter", "expire", "LEDGER", "2026-01", "--format", "json")
+    assert file == server
+    assert json.loads(file)["dropped"] == [{"month": "2025-12", "rows": held[0]}]
+    assert held[0] == held[1] > 0
+    assert said("costs", "LEDGER", "--by", "tenant,hour", "--format", "json") == before
+    for ledger in ledgers:
+        assert not list(_names(ledger))
+        with closing(open_ledger(ledger)) as store:
+            assert store.append([attempt(5)]) == 1
+        assert list(_names(ledger)) == [attempt(5).request]
+
+
+def _names(ledger: str) -> Iterator[str]:
+    with closing(open_database(ledger)) as database:
+        for month in months(database):
+            found = database.execute(f"SELECT request FROM attempt_{month}")  # noqa: S608
+            yield from (name for (name,) in found)

@@ -11,7 +11,7 @@ from inferometer.candidates import one
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.cli import inputs
 from inferometer.cli.costs import FOREVER, instant, usd
-from inferometer.cli.meter_export import archive, ask, metrics, spans
+from inferometer.cli.meter_export import archive, ask, expire, metrics, spans
 from inferometer.cli.options import Format, Question, Stated, deployment_spec, scenario_of
 from inferometer.cli.result import plain, show_json, show_rows
 from inferometer.cli.scenario import Scenario
@@ -34,7 +34,7 @@ from inferometer.meter.work_table import work_table
 from inferometer.perf.power import idle_power
 
 app = App(name="meter", help="Import into the ledger, share costs over it, scrape engines, export.")
-for _command in (archive, ask, metrics, spans):
+for _command in (archive, ask, expire, metrics, spans):
     app.command(_command)
 
 

@@ -1,4 +1,4 @@
-"""`inferometer meter` archive, ask, metrics and spans: the ledger for other tools."""
+"""`inferometer meter` archive, expire, ask, metrics and spans: the ledger for other tools."""
 
 import datetime as dt
 import sys
@@ -13,6 +13,7 @@ from inferometer.cli.options import Format
 from inferometer.cli.result import plain, show_json, show_rows
 from inferometer.meter import archive as archives
 from inferometer.meter import cost_metrics
+from inferometer.meter.retention import expire as dropped
 from inferometer.meter.spans import metrics_document, post, rows, trace_documents
 from inferometer.meter.store.opening import open_database
 
@@ -32,6 +33,26 @@ def archive(ledger: str, folder: Path, /, *, format: Format = "table") -> None: 
         show_json({"months": lines})
     else:
         show_rows("Archive", lines)
+
+
+def expire(ledger: str, before: str, /, *, format: Format = "table") -> None:  # noqa: A002
+    """Drop the attempts of old months; their costs stay in all reports that read sums.
+
+    What reads attempts (attribute, spans, archive, a trace from the ledger) does not see these
+    months again: archive them first. On a file, the space is used again, not given back.
+
+    Args:
+        ledger: The ledger, a SQLite file or a postgresql:// address.
+        before: First month that stays, as 2026-10.
+        format: A table for people, or JSON.
+    """
+    with closing(open_database(ledger, read_only=False)) as database:
+        found = dropped(database, before, dt.datetime.now(dt.UTC))
+    lines = [plain(one) for one in found]
+    if format == "json":
+        show_json({"dropped": lines})
+    else:
+        show_rows("Dropped", lines)
 
 
 def ask(folder: Path, question: str, /, *, format: Format = "table") -> None:  # noqa: A002

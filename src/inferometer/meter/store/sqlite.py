@@ -89,6 +89,7 @@ class SqliteLedger:
             finally:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
+                    self._months &= {*months(self._database)}  # another process may drop some
 
     def _append(self, rows: Sequence[Attempt]) -> int:
         self._database.execute("BEGIN IMMEDIATE")
@@ -130,7 +131,7 @@ class SqliteLedger:
         self._database.execute(
             f"CREATE INDEX IF NOT EXISTS {names}_started ON {names} (started_ns)"
         )
-        _view(self._database)
+        view(self._database)
 
     def remember(self, prices: Iterable[tuple[str, str]]) -> None:
         """Keep price rows; see `Ledger`.
@@ -143,24 +144,6 @@ class SqliteLedger:
                 self._database.executemany("INSERT OR IGNORE INTO price VALUES (?, ?)", prices)
             except sqlite3.Error as error:
                 raise LedgerError(f"{self.path}: prices not kept: {error}") from error
-
-    def expire(self, *, raw_before: str = "", rollups_before: int = 0) -> list[str]:
-        """Drop raw months before `raw_before` (`2026_01`) and finer rollups before a second.
-
-        Rollups per day and spend stay. Returns the months that were dropped.
-        """
-        with self._lock, self._database:
-            self._database.execute("BEGIN IMMEDIATE")
-            dropped = [month for month in months(self._database) if month < raw_before]
-            for month in dropped:
-                self._database.execute("DROP VIEW IF EXISTS attempt")
-                self._database.execute(f"DROP TABLE attempt_{month}")
-            _view(self._database)
-            self._database.execute(
-                "DELETE FROM rollup WHERE grain < 86400 AND start < ?", (rollups_before,)
-            )
-            self._months = set(months(self._database))
-        return dropped
 
     def close(self) -> None:
         """Close the file."""
@@ -217,7 +200,7 @@ def months(database: sqlite3.Connection) -> list[str]:
     return sorted(name.removeprefix("attempt_") for (name,) in found)
 
 
-def _view(database: sqlite3.Connection) -> None:
+def view(database: sqlite3.Connection) -> None:
     """Make the view `attempt` over all months again."""
     parts = [f"SELECT {_CHOSEN} FROM attempt_{month}" for month in months(database)]
     database.execute("DROP VIEW IF EXISTS attempt")
