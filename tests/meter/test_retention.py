@@ -49,6 +49,6 @@ def test_a_writer_that_runs_opens_the_month_again(opened: Open, tmp_path: Path) 
 def test_what_is_no_month_that_can_go_is_refused(opened: Open, tmp_path: Path, before: str) -> None:
     path = tmp_path / "ledger.db"
     opened(path).append([attempt(0)])
-    with pytest.raises(LedgerError, match="no month|to come"):
+    with pytest.raises(LedgerError, match=r"no month|to come"):
         dropped(path, before)
     assert stored(path) == [attempt(0)]

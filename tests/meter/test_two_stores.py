@@ -199,21 +199,21 @@ def test_old_months_can_be_dropped(
 ) -> None:
     """Last here, as it changes both: attempts go, costs stay, a late row opens its month again."""
     before = said("costs", "LEDGER", "--by", "tenant,hour", "--format", "json")
-    held = [len(list(_names(ledger))) for ledger in ledgers]
+    held = [len(_of_december(ledger)) for ledger in ledgers]
     file, server = said("meter", "expire", "LEDGER", "2026-01", "--format", "json")
     assert file == server
     assert json.loads(file)["dropped"] == [{"month": "2025-12", "rows": held[0]}]
-    assert held[0] == held[1] > 0
+    assert held[0] == held[1] > 900
     assert said("costs", "LEDGER", "--by", "tenant,hour", "--format", "json") == before
     for ledger in ledgers:
-        assert not list(_names(ledger))
+        assert not _of_december(ledger)
         with closing(open_ledger(ledger)) as store:
             assert store.append([attempt(5)]) == 1
-        assert list(_names(ledger)) == [attempt(5).request]
+        assert _of_december(ledger) == [attempt(5).request]
 
 
-def _names(ledger: str) -> Iterator[str]:
+def _of_december(ledger: str) -> list[str]:
     with closing(open_database(ledger)) as database:
-        for month in months(database):
-            found = database.execute(f"SELECT request FROM attempt_{month}")  # noqa: S608
-            yield from (name for (name,) in found)
+        if "2025_12" not in months(database):
+            return []
+        return [name for (name,) in database.execute("SELECT request FROM attempt_2025_12")]
