@@ -207,6 +207,8 @@ def _show(found: "Bench", fitting: "Fitting", format: Format) -> None:  # noqa: 
         "output tokens": summary.output_tokens, "cached share": summary.cached,
         "sent late p99 ms": summary.late * 1e3, "engine: prompt tokens": took.prompt_tokens,
         "engine: generated": took.generated_tokens, "engine: CPU s": took.processor,
+        "engine: drafted per output token": summary.drafted,
+        "engine: accepted of drafted": summary.accepted,
         "J per output token": summary.joules, "energy": summary.energy_label,
     }  # fmt: skip
     show_rows("Run", [{"quantity": name, "value": value} for name, value in rows.items()])

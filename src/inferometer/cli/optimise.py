@@ -36,6 +36,7 @@ class Allowed:
         threads: Threads of arithmetic; 0 leaves them to the engine.
         batch: Token budgets of a step.
         prefix_cache: Whether prompts are kept for the next that begins alike.
+        draft: Tokens proposed at a time where a sequence repeats itself; 0 for no drafts.
         slo: Target such as "tpot p99 <= 250 ms"; repeat for more.
         bound: Most that perplexity may be over the reference's.
     """
@@ -46,6 +47,7 @@ class Allowed:
     threads: Annotated[tuple[int, ...], Listed] = (0,)
     batch: Annotated[tuple[int, ...], Listed] = (2048,)
     prefix_cache: Annotated[tuple[bool, ...], Listed] = (True,)
+    draft: Annotated[tuple[int, ...], Listed] = (0,)
     slo: Annotated[tuple[str, ...], Many] = ()
     bound: float = 1.05
 
@@ -104,7 +106,7 @@ def optimise(
     trace, fitting = cut_trace(asked, bounds)
     axes = Axes(
         weights=allowed.weights, kv=allowed.kv, slots=allowed.slots, threads=allowed.threads,
-        batch=allowed.batch, prefix_cache=allowed.prefix_cache,
+        batch=allowed.batch, prefix_cache=allowed.prefix_cache, draft=allowed.draft,
     )  # fmt: skip
     context = context_for(max(asked.max_prompt + asked.max_output, 2 * STRETCH))
     task = Task(

@@ -14,6 +14,7 @@ import msgspec
 
 from inferometer.catalog.gguf import read_gguf
 from inferometer.errors import CatalogError, ScenarioError
+from inferometer.loop.llamacpp_server import MATCH
 from inferometer.loop.setting import Setting
 
 PYTHON_VARIABLE = "INFEROMETER_ENGINE_PYTHON"
@@ -132,10 +133,18 @@ def vllm(setting: Setting, model: str, *, alias: str, port: int) -> Command:
         *("--max-num-seqs", str(setting.slots), "--max-model-len", str(setting.context)),
         *("--max-num-batched-tokens", str(max(setting.batch, setting.context))),
         *([] if setting.prefix_cache else ["--no-enable-prefix-caching"]),
+        *(["--speculative-config", _look_up(setting.draft)] if setting.draft else []),
         "--enable-prompt-tokens-details",
     )
     offline = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
     return Command(words=words, environment={**QUIET, **offline})
+
+
+def _look_up(draft: int) -> str:
+    """Return vLLM's drafts that are looked up in the text, matched on as much as llama.cpp's."""
+    chosen = {"method": "ngram", "num_speculative_tokens": draft}
+    found = {**chosen, "prompt_lookup_max": MATCH, "prompt_lookup_min": MATCH}
+    return msgspec.json.encode(found).decode()
 
 
 Launch = Callable[..., Command]

@@ -16,6 +16,9 @@ from typing import Any
 LOOK = 0.5
 """Seconds between two looks at whether the parent still lives."""
 
+MATCH = 3
+"""Last tokens of a sequence that must have occurred in it before a draft is taken from there."""
+
 
 def main() -> None:
     """Serve until told to stop, or until the parent is gone."""
@@ -45,6 +48,11 @@ def _parameters(engine: Any, asked: Mapping[str, Any]) -> Any:
     found.cache_type_k = found.cache_type_v = kind
     if asked["threads"]:
         found.cpuparams.n_threads = found.cpuparams_batch.n_threads = asked["threads"]
+    if asked["draft"]:
+        kinds = engine.common_speculative_type
+        found.speculative.types = [kinds.COMMON_SPECULATIVE_TYPE_NGRAM_MAP_K]
+        found.speculative.ngram_map_k.size_n = MATCH
+        found.speculative.ngram_map_k.size_m = asked["draft"]
     found.endpoint_metrics = found.endpoint_slots = found.endpoint_props = True
     found.verbosity = 1
     return found

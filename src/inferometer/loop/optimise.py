@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from inferometer.errors import InfeasibleError, ScenarioError
+from inferometer.loop.drafting import Drafting
 from inferometer.loop.forecast import forecast
 from inferometer.loop.interval import Interval, saving
 from inferometer.loop.jobs import jobs_of
 from inferometer.loop.quality import Position, Quality, judged
 from inferometer.loop.setting import Setting
 from inferometer.loop.sweep import Sizes
-from inferometer.loop.trial import Bed, measured, overlay, qualities
+from inferometer.loop.trial import Bed, drafted, measured, overlay, qualities
 from inferometer.loop.walk import (
     Axes,
     Bound,
@@ -23,6 +24,9 @@ from inferometer.loop.walk import (
 )
 from inferometer.workload.slo import Slo
 from inferometer.workload.trace import Trace
+
+SAMPLE = 8
+"""Requests, at least, from which it is told what drafts do."""
 
 REFERENCE = "f16"
 """Format of the reference of quality: what the shipped weights mean, without rounding."""
@@ -135,6 +139,7 @@ def _asked(setting: Setting, task: Task, bed: Bed) -> Sequence[Position]:
 def _predict(walk: Sequence[Candidate], task: Task, bed: Bed) -> None:
     """Predict every setting that is left, and the shipped one, from a sweep of its family."""
     overlays: dict[Family, Path] = {}
+    drafts: dict[tuple[Family, int], Drafting | None] = {}
     shipped = walk[0]
     most = max(one.setting.slots for one in walk)
     for one in walk:
@@ -146,7 +151,19 @@ def _predict(walk: Sequence[Candidate], task: Task, bed: Bed) -> None:
         one.predicted = forecast(
             task.trace, bed.file(one.setting), one.setting, overlays[one.family],
             clients=one.setting.slots, draw=bed.machine.draw,
+            drafts=_drafts(one, drafts, task, bed),
         )  # fmt: skip
+
+
+def _drafts(
+    one: Candidate, known: dict[tuple[Family, int], Drafting | None], task: Task, bed: Bed
+) -> Drafting | None:
+    """Return what drafts do to the trace, from other words of its lengths; None for none."""
+    key = one.family, one.setting.draft
+    if one.setting.draft and key not in known:
+        jobs = jobs_of(task.trace, task.seed + 1)[: max(SAMPLE, one.setting.slots)]
+        known[key] = drafted(bed, one.setting, jobs)
+    return known.get(key)
 
 
 def promising(walk: Sequence[Candidate], task: Task, bed: Bed) -> list[Candidate]:

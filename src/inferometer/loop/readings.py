@@ -1,11 +1,13 @@
 """What the engine and the machine count around a run: tokens, processor time, energy."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inferometer.errors import LedgerError
+from inferometer.loop.drafting import Drafts, drafts_between, drafts_of
 from inferometer.loop.processor import is_local, pid_behind, processor_seconds
-from inferometer.meter.exposition import fetch, samples
+from inferometer.meter.exposition import Sample, fetch, samples
 from inferometer.meter.power import Counters, between, counters
 from inferometer.meter.scrape import Counted, counted
 from inferometer.units import Joules, Seconds, Watts
@@ -20,12 +22,14 @@ class Reading:
         engine: The engine's own counts; None if it shows none.
         processor: Processor time of the engine's process; None if unknown.
         energy: Energy counters of the engine's machine; none where that is not this one.
+        drafts: The engine's counts of its drafts; None if it shows none.
     """
 
     at: Seconds
     engine: Counted | None
     processor: Seconds | None
     energy: Counters
+    drafts: Drafts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,7 @@ class Spent:
         joules: Energy; None where it is neither counted nor can be modelled.
         energy_label: "nvml" or "rapl" (measured), "modelled" (processor time x declared watts), or
             "not measured".
+        drafts: What the engine drafted; None if unknown.
     """
 
     span: Seconds
@@ -48,6 +53,7 @@ class Spent:
     generated_tokens: float | None
     joules: Joules | None
     energy_label: str
+    drafts: Drafts | None = None
 
 
 UNCOUNTED = Counters("declared")
@@ -59,18 +65,27 @@ MODELLED = "modelled"
 
 def read(engine_url: str) -> Reading:
     """Return what can be read of the engine at an address, and of this machine if it runs here."""
-    pid = pid_behind(engine_url)
+    pid, shown = pid_behind(engine_url), _shown(engine_url)
     return Reading(
         at=time.monotonic(),
-        engine=_counted(engine_url),
+        engine=_counted(shown),
         processor=None if pid is None else processor_seconds(pid),
         energy=counters() if is_local(engine_url) else UNCOUNTED,
+        drafts=drafts_of(shown),
     )
 
 
-def _counted(url: str) -> Counted | None:
+def _shown(url: str) -> Sequence[Sample]:
+    """Return the engine's page of metrics; nothing if it shows none."""
     try:
-        by_model = counted(samples(fetch(f"{url.rstrip('/')}/metrics")), "")
+        return tuple(samples(fetch(f"{url.rstrip('/')}/metrics")))
+    except LedgerError:
+        return ()
+
+
+def _counted(shown: Sequence[Sample]) -> Counted | None:
+    try:
+        by_model = counted(shown, "")
     except LedgerError:
         return None
     return Counted(
@@ -97,6 +112,7 @@ def spent(first: Reading, last: Reading, watts: Watts | None) -> Spent:
         generated_tokens=_grown(first, last, "generated"),
         joules=joules,
         energy_label=label,
+        drafts=drafts_between(first.drafts, last.drafts),
     )
 
 

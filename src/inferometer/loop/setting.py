@@ -22,6 +22,8 @@ MOST_ENGINES = 64
 LARGEST = 1 << 20
 """Slots, tokens or threads beyond which a setting is taken for a slip."""
 
+LONGEST_DRAFT = 64
+"""Tokens beyond which a draft is taken for a slip."""
 
 SPARE = 16
 """Tokens of context beyond prompt and output: what an engine adds at the start of a prompt."""
@@ -43,6 +45,7 @@ class Setting:
         micro_batch: Tokens that one pass computes.
         threads: Threads of arithmetic; 0 leaves it to the engine, which takes every core.
         prefix_cache: Whether a slot keeps its last prompt for the next one that begins alike.
+        draft: Tokens proposed at a time where a sequence repeats itself; 0 for no drafts.
     """
 
     weights: str = AS_SHIPPED
@@ -53,6 +56,7 @@ class Setting:
     micro_batch: int = 512
     threads: int = 0
     prefix_cache: bool = True
+    draft: int = 0
 
     def __post_init__(self) -> None:
         for fault in _faults(self):
@@ -65,6 +69,7 @@ class Setting:
         parts += [f"pass {self.micro_batch}"] if self.micro_batch != 512 else []
         parts += [f"{self.threads} threads"] if self.threads else []
         parts += [] if self.prefix_cache else ["no prefix cache"]
+        parts += [f"draft {self.draft}"] if self.draft else []
         return ", ".join(parts)
 
 
@@ -77,6 +82,8 @@ def _faults(setting: Setting) -> Iterator[str]:
             yield f"{name} is {getattr(setting, name)}; {least} to {LARGEST} is wanted"
     if not 0 <= setting.threads <= LARGEST:
         yield f"threads is {setting.threads}; at least 0 is wanted, and 0 leaves it to the engine"
+    if not 0 <= setting.draft <= LONGEST_DRAFT:
+        yield f"draft is {setting.draft}; 0 to {LONGEST_DRAFT} tokens are wanted, 0 for no drafts"
     if setting.kv not in KV_FORMATS:
         yield f"kv is {setting.kv!r}; one of {', '.join(KV_FORMATS)}"
 
@@ -122,6 +129,7 @@ _OF_DEPLOYMENT: Mapping[str, str] = {
     "kv": "kv",
     "max_num_seqs": "slots",
     "max_batched_tokens": "batch",
+    "draft_tokens": "draft",
 }
 """Field of a setting by its name in a scenario's [deployment]."""
 
@@ -132,6 +140,11 @@ def _of_deployment(table: Mapping[str, Any], path: Path) -> tuple[Setting, int]:
         raise ScenarioError(
             f"{path}: deployment.engine is {engine!r}; here llama.cpp is launched. For vLLM give "
             "`up --engine vllm --model NAME`"
+        )
+    if table.get("draft_cost"):
+        raise ScenarioError(
+            f"{path}: deployment.draft_cost is {table['draft_cost']!r}, so a draft model is meant, "
+            "which is not launched here; leave it out for drafts looked up in the text"
         )
     named = {  # 0 and "" leave it to the engine, as in any scenario
         ours: table[name] for name, ours in _OF_DEPLOYMENT.items() if table.get(name)

@@ -67,6 +67,8 @@ def _run_row(one: Candidate, turn: int, run: Summary, cost: UsdPerSecond) -> dic
         "$/Mtok": price(run, cost) * 1e6,
         "J/output token": run.joules,
         "energy": run.energy_label,
+        "drafted/output token": run.drafted,
+        "accepted of drafted": run.accepted,
         "engine CPU ms/token": None if run.processor is None else run.processor * 1e3,
     }
 

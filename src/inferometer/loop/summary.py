@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inferometer.loop.client import Shot
+from inferometer.loop.drafting import Drafts
 from inferometer.loop.drive import Run
 from inferometer.loop.readings import Spent
 from inferometer.outcome import Latency
@@ -50,6 +51,8 @@ class Summary:
         joules: Energy per output token; None if not known.
         power: Mean draw over the whole run, as that energy is; None if not known.
         energy_label: How it is known.
+        drafted: Tokens proposed in drafts, per output token; None if the engine counts none.
+        accepted: Share of them that was accepted; None if none was proposed.
     """
 
     loop: str
@@ -73,6 +76,8 @@ class Summary:
     joules: JoulesPerToken | None
     power: Watts | None
     energy_label: str
+    drafted: float | None = None
+    accepted: Fraction | None = None
 
     @property
     def total_rate(self) -> float:
@@ -118,7 +123,15 @@ def summarise(run: Run, spent: Spent, *, loop: str, offered: PerSecond = 0.0) ->
         joules=None if spent.joules is None else spent.joules / every,
         power=None if spent.joules is None else spent.joules / spent.span,
         energy_label=spent.energy_label,
+        drafted=None if spent.drafts is None else spent.drafts.proposed / every,
+        accepted=_accepted(spent.drafts),
     )  # fmt: skip
+
+
+def _accepted(drafts: Drafts | None) -> Fraction | None:
+    if drafts is None or not drafts.proposed:
+        return None
+    return sum(drafts.accepted) / drafts.proposed
 
 
 def _stretch(run: Run) -> tuple[float, float]:

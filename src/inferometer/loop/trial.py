@@ -9,6 +9,7 @@ from pathlib import Path
 from inferometer.errors import EngineError
 from inferometer.loop.bench import Load, bench
 from inferometer.loop.client import Endpoint
+from inferometer.loop.drafting import Drafting, drafting
 from inferometer.loop.jobs import Job
 from inferometer.loop.local import calibrated_here
 from inferometer.loop.machine import Machine
@@ -81,20 +82,39 @@ def _end(service: Service) -> str:
 
 
 def qualities(bed: Bed, setting: Setting, text: str, count: int) -> Sequence[Position]:
-    """Return what a setting expects of a text; slots do not matter to it."""
-    with engine(bed, replace(setting, slots=1)) as endpoint:
+    """Return what a setting expects of a text; slots and drafts do not matter to it."""
+    with engine(bed, replace(setting, slots=1, draft=0)) as endpoint:
         return positions(endpoint.url, text, count)
 
 
 def overlay(bed: Bed, setting: Setting, slots: int, sizes: Sizes) -> Path:
     """Return the overlay of a setting's family, swept with up to `slots` sequences."""
-    most = replace(setting, slots=slots)
+    most = replace(setting, slots=slots, draft=0)
     path = bed.folder / f"{setting.weights}-{setting.kv}-{setting.threads}.toml"
     with engine(bed, most) as endpoint:
         calibrated_here(
             endpoint, bed.file(setting), most, path, bed.say, machine=bed.machine, sizes=sizes
         )
     return path
+
+
+def drafted(bed: Bed, setting: Setting, jobs: Sequence[Job]) -> Drafting | None:
+    """Return what drafts do to requests like `jobs`; None if the engine finds nothing to draft.
+
+    Raises:
+        EngineError: requests fail, or the engine does not count its drafts.
+    """
+    with engine(bed, setting) as endpoint:
+        found = bench(endpoint, jobs, Load(clients=setting.slots))
+    counted, good = found.spent.drafts, found.run.good
+    if counted is None or not good:
+        raise EngineError(f"{setting}: the engine shows no counts of its drafts")
+    tokens = sum(shot.output_tokens - 1 for shot in good)
+    bed.say(
+        f"drafts of {setting}: {counted.proposed:.0f} tokens proposed, {sum(counted.accepted):.0f} "
+        f"accepted, {tokens} generated"
+    )
+    return drafting(counted, longest=setting.draft, tokens=max(tokens, 1))
 
 
 def measured(bed: Bed, setting: Setting, jobs: Sequence[Job]) -> Summary:

@@ -24,6 +24,7 @@ class Axes:
         threads: Threads of arithmetic, 0 leaving it to the engine.
         batch: Token budgets of a step.
         prefix_cache: Whether prompts are kept.
+        draft: Tokens proposed at a time where the text repeats; 0 for none.
     """
 
     weights: tuple[str, ...] = ("as-shipped", "q8_0", "q4_0")
@@ -32,6 +33,7 @@ class Axes:
     threads: tuple[int, ...] = (0,)
     batch: tuple[int, ...] = (2048,)
     prefix_cache: tuple[bool, ...] = (True,)
+    draft: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ def family_of(setting: Setting) -> Family:
 
 def candidates(shipped: Setting, axes: Axes) -> list[Candidate]:
     """Return every combination of the axes, the shipped setting first."""
-    names = ("weights", "kv", "slots", "threads", "batch", "prefix_cache")
+    names = ("weights", "kv", "slots", "threads", "batch", "prefix_cache", "draft")
     values = [_with(getattr(axes, name), getattr(shipped, name)) for name in names]
     settings = [
         replace(shipped, **dict(zip(names, combination, strict=True)))
