@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import sys
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from inferometer.loop.client import Endpoint
 from inferometer.loop.drafting import Drafting, Drafts, drafting, drafts_between, drafts_of
 from inferometer.loop.forecast import forecast
 from inferometer.loop.jobs import Job, jobs_of
-from inferometer.loop.launch import model_file, vllm
+from inferometer.loop.launch import PYTHON_VARIABLE, model_file, vllm
 from inferometer.loop.machine import Machine, records
 from inferometer.loop.setting import Setting, read_settings, setting_text
 from inferometer.loop.trial import Bed, drafted, engine
@@ -91,7 +92,7 @@ def test_a_scenario_asks_for_look_up_and_a_draft_model_is_refused(tmp_path: Path
 
 
 def test_vllm_is_given_the_same_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inferometer.loop.launch.engine_python", lambda _: "python")
+    monkeypatch.setenv(PYTHON_VARIABLE, sys.executable)
     words = vllm(Setting(draft=4), "m", alias="m", port=1).words
     given = json.loads(words[words.index("--speculative-config") + 1])
     assert given["method"] == "ngram"
