@@ -1,8 +1,12 @@
 """AC-13: a prefix cache helps agents several times over, chat hardly (Kim et al. 2506.04301).
 
-ReAct-like: 9 calls, a context of about 1,000 tokens at first, mostly few-shot instructions that all
-agents share, growing threefold by what tools return; short answers. Chat: prompts of their own,
-long answers, few turns. 8B on one A100.
+Taken from the source: Llama-3.1-8B on one A100-40GB; ReAct on HotpotQA: about 1,000 tokens of
+context at first, mostly few-shot instructions that all agents share, growing 3.5-fold; 9 calls
+(their mean of tool agents over one call of CoT is 9.2); Wikipedia's 1.2 s per tool call; the knee is the
+rate at which the mean time of a question is 2.1 times that of one alone. Not stated there, assumed
+here: 64 tokens a call, every task of 9 calls, 896 of the first 1,000 tokens shared, Poisson
+questions in a steady state rather than 50 per point; the engine is the catalogue's vLLM, not 0.6.6.
+Chat has ShareGPT's lengths in sessions of two turns.
 """
 
 from dataclasses import replace
@@ -12,58 +16,91 @@ from simulate_cases import deployment
 
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.catalog.models import model
-from inferometer.catalog.tables import accelerator, node
 from inferometer.deployment import Deployment
-from inferometer.simulate.play import Play
 from inferometer.simulate.simulation import Simulation, simulate
-from inferometer.workload.trace import Prefixes, Trace
+from inferometer.workload.spec import spec_of
+from inferometer.workload.synthesis import synthesise
+from inferometer.workload.trace import Trace
 
-UNIT = 16
-
-
-def conversations(*, shared: int, first: int, more: int, turns: int, output: int) -> Trace:
-    """Return 60 sessions: a prompt part shared by all, then one of its own that grows by turn."""
-    sessions = 60
-    hashes = list[int]()
-    offsets, prompts, owners = [0], list[int](), list[int]()
-    for turn in range(turns):
-        for session in range(sessions):
-            own = first + more * turn
-            prompts.append(shared + own)
-            owners.append(session)
-            hashes += range(shared // UNIT)
-            hashes += range(10**6 * (session + 1), 10**6 * (session + 1) + own // UNIT)
-            offsets.append(len(hashes))
-    return Trace(
-        arrival=np.zeros(len(prompts)),
-        input_tokens=np.array(prompts),
-        output_tokens=np.full(len(prompts), output),
-        session=np.array(owners),
-        prefixes=Prefixes(hashes=np.array(hashes), offsets=np.array(offsets), block_size=UNIT),
-    )
+CALLS, TOOL, OUTPUT, SHARED, FIRST, LAST = 9, "1.2 s", 64, 896, 1000, 3500
+QUESTIONS = 100
+AT_KNEE = 2.1
+"""Mean time of a question at the knee over that of one alone."""
 
 
-def gain(trace: Trace) -> tuple[float, float]:
-    """Return throughput, and time in steps with prompt tokens, with the cache over without."""
-    chip = accelerator("a100-sxm-80gb")
-    built = replace(
-        deployment(sequences=64, budget=2048),
-        model=model("llama-3.1-8b"), accelerator=chip, node=node(chip.key),
-    )  # fmt: skip
-    off = replace(built, settings=replace(built.settings, prefix_caching=False))
-    on, without = (played(trace, case) for case in (built, off))
-    return without.end / on.end, on.sums["mixed_time"] / without.sums["mixed_time"]
+def fixed(tokens: int) -> dict[str, int]:
+    return {"p50": tokens, "p99": tokens}
+
+
+def questions(rate: float, count: int = QUESTIONS) -> Trace:
+    """Return the calls of ReAct agents who are asked at `rate` 1/s."""
+    more = (LAST - FIRST) // (CALLS - 1)
+    table = {
+        "rate": f"{rate * CALLS} 1/s", "requests": count * CALLS,
+        "lengths": {"input": fixed(FIRST - SHARED), "output": fixed(OUTPUT)},
+        "prefix": {"tokens": SHARED, "block_size": 16},
+        "agents": {"calls_p50": CALLS, "calls_p99": CALLS, "tool_p50": TOOL, "tool_p99": TOOL,
+                   "result": fixed(more - OUTPUT)},
+    }  # fmt: skip
+    return synthesise(spec_of(table, "ReAct"))
+
+
+def deployments() -> tuple[Deployment, Deployment]:
+    """Return the deployment with prefix caching and without."""
+    small = deployment(sequences=256, budget=8192, gpu="a100-sxm-40gb")
+    built = replace(small, model=model("llama-3.1-8b"))
+    return built, replace(built, settings=replace(built.settings, prefix_caching=False))
 
 
 def played(trace: Trace, built: Deployment) -> Simulation:
-    return simulate(trace, built, efficiencies=efficiencies(), play=Play(think=0.0))
+    return simulate(trace, built, efficiencies=efficiencies(), compiled=False)
 
 
-def test_AC_13_agent_caching() -> None:
-    agent = conversations(shared=1008, first=208, more=304, turns=9, output=48)
-    chat = conversations(shared=0, first=160, more=160, turns=2, output=320)
-    throughput, prompts = gain(agent)
-    assert 4 <= throughput <= 7
-    assert prompts <= 0.5
-    throughput, _ = gain(chat)
-    assert 1.0 <= throughput <= 1.1
+def mean_time(rate: float, built: Deployment, count: int = QUESTIONS) -> float:
+    """Return the mean time of questions whose calls are all in the trace, s."""
+    trace = questions(rate, count)
+    assert trace.calls is not None
+    task, records = trace.calls.task, played(trace, built).records
+    begin, end = np.full(task.max() + 1, np.inf), np.zeros(task.max() + 1)
+    np.minimum.at(begin, task, records.asked)
+    np.maximum.at(end, task, records.finished)
+    return float((end - begin)[np.bincount(task) == CALLS].mean())
+
+
+def knee(built: Deployment) -> float:
+    """Return the highest rate of questions before the knee, 1/s."""
+    alone = mean_time(0.001, built, 10)
+    low, high = 0.1, 6.4
+    while high / low > 1.1:
+        middle = (low * high) ** 0.5
+        below = mean_time(middle, built) <= AT_KNEE * alone
+        low, high = (middle, high) if below else (low, middle)
+    return low
+
+
+def test_AC_13_agents_are_served_several_times_as_fast() -> None:
+    """Throughput x5.62 in the mean of ReAct, to 2.6 questions/s on HotpotQA."""
+    cached, without = (knee(built) for built in deployments())
+    assert 4 <= cached / without <= 7
+    assert 1.3 <= cached <= 5.2  # the published 2.6, within a factor of two
+
+
+def test_AC_13_prefill_takes_half_the_time_or_less() -> None:
+    """Prefill latency -60.1 %, one question at a time."""
+    times = []
+    for built in deployments():
+        records = played(questions(0.001, 10), built).records
+        times.append(float((records.first_token - records.asked).sum()))
+    assert times[0] / times[1] <= 0.5
+
+
+def test_AC_13_chat_hardly_gains() -> None:
+    """Throughput x1.03 on ShareGPT."""
+    table = {
+        "rate": "100 1/s", "requests": 300, "lengths": {"profile": "sharegpt"},
+        "sessions": {"turns": 2, "think": "1 s"}, "prefix": {"block_size": 16},
+    }  # fmt: skip
+    chat = synthesise(spec_of(table, "ShareGPT"))
+    on, off = (played(chat, built) for built in deployments())
+    assert on.records.cached.sum() > 0 == off.records.cached.sum()
+    assert 1.0 <= off.end / on.end <= 1.1
