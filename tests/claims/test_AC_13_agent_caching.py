@@ -2,9 +2,9 @@
 
 Taken from the source: Llama-3.1-8B on one A100-40GB; ReAct on HotpotQA: about 1,000 tokens of
 context at first, mostly few-shot instructions that all agents share, growing 3.5-fold; 9 calls
-(their mean of tool agents over one call of CoT is 9.2); Wikipedia's 1.2 s per tool call; the knee is the
-rate at which the mean time of a question is 2.1 times that of one alone. Not stated there, assumed
-here: 64 tokens a call, every task of 9 calls, 896 of the first 1,000 tokens shared, Poisson
+(their mean of tool agents over one call of CoT is 9.2); Wikipedia's 1.2 s per tool call; the knee
+is the rate at which the mean time of a question is 2.1 times that of one alone. Not stated there,
+assumed here: 64 tokens a call, every task of 9 calls, 896 of the first 1,000 tokens shared, Poisson
 questions in a steady state rather than 50 per point; the engine is the catalogue's vLLM, not 0.6.6.
 Chat has ShareGPT's lengths in sessions of two turns.
 """
