@@ -79,6 +79,10 @@ def test_a_draft_survives_its_file_and_is_an_axis(tmp_path: Path) -> None:
     assert [one.setting.draft for one in candidates(Setting(), axes)] == [0, 2, 4]
     with pytest.raises(ScenarioError, match="draft is 65; 0 to 64"):
         Setting(draft=65)
+    with pytest.raises(
+        ScenarioError, match="8 slots then verify 72 tokens in a step, above batch 64"
+    ):
+        Setting(slots=8, draft=8, batch=64)
 
 
 def test_a_scenario_asks_for_look_up_and_a_draft_model_is_refused(tmp_path: Path) -> None:

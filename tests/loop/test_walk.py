@@ -110,6 +110,19 @@ def test_a_quality_bound_that_nothing_keeps_is_infeasible(tmp_path: Path) -> Non
         optimise(_task(bound=Bound(ratio=0.5)), _bed(tmp_path))
 
 
+def test_drafts_are_walked_like_any_setting(tmp_path: Path) -> None:
+    require_engine()
+    axes = Axes(weights=(), slots=(), threads=(), draft=(4,))
+    found = optimise(_task(axes=axes, trace=_trace(8, output=32)), _bed(tmp_path))
+    shipped, drafts = found.walk
+    assert (shipped.setting.draft, drafts.setting.draft) == (0, 4)
+    assert drafts.quality == shipped.quality
+    assert drafts.predicted is not None
+    assert all(run.drafted == 0 for run in shipped.runs)
+    assert all(run.drafted is not None for run in drafts.runs)
+    assert drafts is found.best or drafts.dropped
+
+
 def test_a_measured_run_counts_what_the_engine_counts(tmp_path: Path) -> None:
     require_engine()
     trace = _trace(8)

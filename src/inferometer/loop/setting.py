@@ -84,6 +84,12 @@ def _faults(setting: Setting) -> Iterator[str]:
         yield f"threads is {setting.threads}; at least 0 is wanted, and 0 leaves it to the engine"
     if not 0 <= setting.draft <= LONGEST_DRAFT:
         yield f"draft is {setting.draft}; 0 to {LONGEST_DRAFT} tokens are wanted, 0 for no drafts"
+    if setting.draft and setting.slots * (1 + setting.draft) > setting.batch:
+        yield (
+            f"draft is {setting.draft}: {setting.slots} slots then verify "
+            f"{setting.slots * (1 + setting.draft)} tokens in a step, above batch {setting.batch}; "
+            "raise batch or shorten the draft"
+        )
     if setting.kv not in KV_FORMATS:
         yield f"kv is {setting.kv!r}; one of {', '.join(KV_FORMATS)}"
 
