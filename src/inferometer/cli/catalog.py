@@ -15,7 +15,7 @@ from inferometer.catalog import tables
 from inferometer.catalog.names import nearest, normalise, spellings_of
 from inferometer.catalog.source import Source
 from inferometer.errors import CatalogError
-from inferometer.units import column, convert, units_of
+from inferometer.units import Unit, column, convert, units_of
 
 app = App(
     name="catalog",
@@ -174,7 +174,7 @@ def _summary(kind: str, record: Any) -> Row:
     for name in _COLUMNS[kind]:
         unit, value = units.get(name), getattr(record, name)
         shown = name if unit is None else column(name, unit)
-        row[shown] = _plain(value if unit is None or value is None else convert(value, unit))
+        row[shown] = _plain(value if unit is None or value is None else _converted(value, unit))
     return {**row, **_model_counts(record)} if kind == "models" else row
 
 
@@ -204,10 +204,16 @@ def _facts(kind: str, record: Any) -> list[Row]:
         if field.name in {"key", "sources"} or value is None or unstated:
             continue
         unit, source = units.get(field.name), record.sources.get(field.name, own)
-        number = _plain(value if unit is None else convert(value, unit))
+        number = _plain(value if unit is None else _converted(value, unit))
         symbol = "" if unit is None else unit.shown or unit.symbol
         rows.append(_fact(f"{kind}/{record.key}", field.name, number, symbol, source))
     return rows
+
+
+def _converted(value: float | tuple[float, ...], unit: Unit) -> float | tuple[float, ...]:
+    if isinstance(value, tuple):
+        return tuple(convert(each, unit) for each in value)
+    return convert(value, unit)
 
 
 def _count_facts(record: Any, source: Source) -> list[Row]:
