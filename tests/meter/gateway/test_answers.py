@@ -1,7 +1,9 @@
 """What passes through: whole answers, streams, other routes, and the row each leaves."""
 
 import asyncio
+import contextlib
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -329,3 +331,46 @@ def test_concurrent_streams_do_not_mix(tmp_path: Path) -> None:
             assert sum(sum(row.tokens) for row in rows) == 30 * USAGE["total_tokens"]  # type: ignore[operator]
 
     run(scenario())
+
+
+def test_an_answer_whose_row_never_gets_to_the_disk_is_broken_off(tmp_path: Path) -> None:
+    """No second answer is written into it, neither by the sweep nor when the disk comes back."""
+
+    async def scenario() -> tuple[bytes, int, int]:
+        async with standing(tmp_path, [[answer(COMPLETION)]]) as stand:
+            stand.rows.slow = True
+            caller = await stand.connect()
+            await caller.send(post(ask()))
+            while not stand.rows.rows:
+                await asyncio.sleep(0.01)
+            (exchange,) = stand.core.live
+            exchange.expire(monotonic() + stand.core.settings.total_timeout + 1)
+            stand.rows.flush()
+            with contextlib.suppress(ConnectionResetError):
+                return await caller.reader.read(), len(stand.core.live), len(stand.rows.rows)
+            return b"", len(stand.core.live), len(stand.rows.rows)
+
+    assert run(scenario()) == (b"", 0, 1)
+
+
+def test_an_answer_that_has_ended_is_not_asked_for_again(tmp_path: Path) -> None:
+    """Its connection breaks before the caller was told: it gets all that came, and no end."""
+    script: list[Step] = [STREAM_HEAD + chunk(delta("a") + REPORT + DONE), 0.1, b"no chunk"]
+
+    async def scenario() -> tuple[bytes, list[int], int]:
+        async with standing(tmp_path, [script], [script]) as stand:
+            stand.rows.slow = True
+            caller = await stand.connect()
+            await caller.send(post(ask(stream=True)))
+            while not stand.rows.rows or len(stand.rows.untold) < 2:
+                await asyncio.sleep(0.01)
+            stand.rows.flush()
+            with contextlib.suppress(ConnectionResetError):
+                await caller.read_head()
+                got = await caller.read_chunk()
+            asked = sorted(len(upstream.seen) for upstream in stand.upstreams)
+            return got, asked, len(stand.rows.rows)
+
+    got, asked, rows = run(scenario())
+    assert got == delta("a") + DONE
+    assert (asked, rows) == ([0, 1], 1)

@@ -193,7 +193,7 @@ class Exchange:
         self.core.freed(server)
 
     def _tell(self, sent: Sent, rest: bytes) -> None:
-        if self.gone:
+        if self.gone or self.finished:
             pass
         elif self.begun:
             self.client.finish(rest)
@@ -254,7 +254,9 @@ class Exchange:
             self.deadline = now
         if now < self.deadline or self.finished:
             return
-        if self.server is None:
+        if self.server is None and self.attempts:  # its row has waited too long for the disk
+            self._break_off()
+        elif self.server is None:
             self.core.queue.remove(self, self.ticket)
             self._refuse(429, "waited too long for a free upstream", "queue_timeout")
         elif self.gone:
@@ -266,9 +268,7 @@ class Exchange:
     def cut_off(self) -> None:
         """End now, since the process ends: book what was seen, break the answer off."""
         self._leave_upstream("interrupted", failed=False)
-        if not self.gone:
-            self.client.abort()
-        self._finish()
+        self._break_off()
 
     # --- ends ---
 
@@ -278,19 +278,27 @@ class Exchange:
         return bool(self.core.choose(self.ticket, self.tried)[0])
 
     def _fail_over(self, outcome: Outcome, status: int) -> None:
-        another = self._another()
+        ended = self.booked  # all that the caller wants is there, or on its way
+        another = not ended and self._another()
         self._leave_upstream(outcome, failed=status != 429)
         if another:
             self.start()
+        elif ended:
+            self.core.ledger.when_told(self._break_off)
         elif self.begun:
-            self.client.abort()
-            self._finish()
+            self._break_off()
         elif self.gone:
             self._finish()
         elif status == 504:
             self._refuse(504, "the upstream did not answer in time", "upstream_timeout")
         else:
             self._refuse(502, "the upstream failed", "upstream_error")
+
+    def _break_off(self) -> None:
+        """Let the caller see an answer without an end, and no second one."""
+        if not self.gone:
+            self.client.abort()
+        self._finish()
 
     def _leave_upstream(self, outcome: Outcome, *, failed: bool) -> None:
         """Book an attempt that did not end well and give its connection up."""
