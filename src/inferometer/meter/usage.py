@@ -193,10 +193,13 @@ def prompted(found: Usage, fields: object, request_bytes: int) -> Usage:
     llama.cpp leaves out the start of an Anthropic stream, which has it, if the first token is a
     part of a character.
     """
-    if isinstance(fields, Mapping) and all(fields.get(name) is None for name in _PROMPTS):
-        guess = estimated(request_bytes, 0, 0).meters.uncached_input
-        return Usage(found.meters._replace(uncached_input=guess), "estimated")
-    return found
+    if not isinstance(fields, dict):
+        return found
+    for name in _PROMPTS:
+        if fields.get(name) is not None:
+            return found
+    guess = estimated(request_bytes, 0, 0).meters.uncached_input
+    return Usage(found.meters._replace(uncached_input=guess), "estimated")
 
 
 def merged(first: object, last: object) -> object:

@@ -232,6 +232,15 @@ def test_a_stream_whose_start_never_came_has_an_estimated_prompt() -> None:
     assert found.source == "estimated"
 
 
+@pytest.mark.parametrize("prompt", [{}, {"prompt_tokens": None}])
+def test_an_answer_that_tells_no_prompt_has_an_estimated_one(prompt: dict[str, None]) -> None:
+    """Whole answers as streams: a missing count is flagged, never zero."""
+    body = json.dumps({"usage": {"completion_tokens": 6, **prompt}}).encode()
+    found = answer.of_json(routes.CHAT, body, 400, len(body)).usage
+    assert found.meters == Meters(uncached_input=100, output=6)
+    assert found.source == "estimated"
+
+
 @pytest.mark.parametrize("hides", [True, False])
 def test_what_follows_the_last_event_passes_and_is_not_counted(hides: bool) -> None:
     """S5: `[DONE]`, then more, whole or cut anywhere: bytes pass, the report stays."""

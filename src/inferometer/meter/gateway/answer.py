@@ -82,13 +82,15 @@ def of_stream(route: Route, tap: Tap, request_bytes: int, *, whole: bool) -> Acc
 def of_json(route: Route, body: bytes, request_bytes: int, size: int) -> Account:
     """Return the account of an answer that is no stream, or of its ends if it was too long."""
     report = _report(body)
-    found = usage.read(route.family, _fields(report))
-    if found is None and size > len(body):
-        reports = _REPORT.findall(body)
-        found = usage.read(route.family, _loose(reports[-1]) if reports else None)
+    fields: object = _fields(report)
+    found = usage.read(route.family, fields)
+    if found is None and size > len(body) and (reports := _REPORT.findall(body)):
+        fields = _loose(reports[-1])
+        found = usage.read(route.family, fields)
     if found is None:
         answer = 0 if route.name == "embeddings" else size
         found = usage.estimated(request_bytes, 0, answer)
+    found = usage.prompted(found, fields, request_bytes)
     return _account(report, found, failed=report.error is not None, model=_model(report))
 
 
