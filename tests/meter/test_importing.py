@@ -1,5 +1,6 @@
 """Other tools' logs: every call once, disjoint tokens, amounts kept, faults by their place."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -96,7 +97,8 @@ def imported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[str, str], tuple[dict[str, Any], list[Attempt]]]:
     def take(name: str, content: str) -> tuple[dict[str, Any], list[Attempt]]:
-        (tmp_path / name).write_text(content, encoding="utf-8")
+        raw = content.encode()
+        (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
         ledger = tmp_path / "ledger.db"
         assert run(("meter", "import", str(ledger), str(tmp_path / name), "--format", "json")) == 0
         (counts,) = json.loads(capsys.readouterr().out)["imported"]
@@ -120,10 +122,14 @@ def test_litellm_spend_logs(imported: Imported) -> None:
     assert row.key == "88dc28d0f030c55e"
 
 
-@pytest.mark.parametrize("name", ["spend.json", "spend.csv"])
+@pytest.mark.parametrize(
+    "name", ["spend.json", "spend.csv", "spend.json.gz", "spend.csv.gz", "document.json.gz"]
+)
 def test_litellm_in_other_shapes_is_the_same_row(imported: Imported, name: str) -> None:
     _, (lines,) = imported("spend.jsonl", json.dumps(LITELLM) + "\n")
-    if name.endswith("json"):
+    if name.startswith("document"):
+        content = json.dumps(LITELLM, indent=1)
+    elif "json" in name:
         content = json.dumps([LITELLM])
     else:
         names = [one for one in LITELLM if one != "request_tags"]

@@ -15,6 +15,10 @@ DENSEST = 100
 """Ratio of text to its gzip file beyond which it is a bomb: traces reach 5 to 20, zeros 1,030."""
 
 
+PART = 2**20
+"""Bytes that are unpacked at once."""
+
+
 class _Counted:
     """The compressed bytes of a file, and how much has come out of them: a raw stream."""
 
@@ -44,8 +48,16 @@ class _Counted:
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         view = memoryview(buffer).cast("B")
+        part = self._next(len(view))
+        view[: len(part)] = part
+        return len(part)
+
+    def readall(self) -> bytes:
+        return b"".join(iter(lambda: self._next(PART), b""))
+
+    def _next(self, most: int) -> bytes:
         try:
-            part = self._file.read(len(view))
+            part = self._file.read(most)
         except zlib.error as error:
             raise OSError(f"damaged gzip: {error}") from error
         self._read += len(part)
@@ -54,8 +66,7 @@ class _Counted:
                 f"more than {self._most >> 20} MiB come out of a gzip file that small; if they"
                 " should, unpack it"
             )
-        view[: len(part)] = part
-        return len(part)
+        return part
 
 
 def unpacked(file: BinaryIO) -> io.BufferedReader:
@@ -64,4 +75,4 @@ def unpacked(file: BinaryIO) -> io.BufferedReader:
     OSError where it is damaged, or where more comes out than `HARMLESS` bytes and `DENSEST` times
     the file; EOFError where it is cut off.
     """
-    return io.BufferedReader(cast("io.RawIOBase", _Counted(file)), 2**20)
+    return io.BufferedReader(cast("io.RawIOBase", _Counted(file)), PART)
