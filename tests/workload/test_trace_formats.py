@@ -80,6 +80,10 @@ def test_columns_may_be_in_any_order_packed_with_bom_and_crlf(tmp_path: Path) ->
         (mooncake([1, 2]) + mooncake([3, 2]), ":2: hash id 2 follows different"),
         (mooncake([1, 2]) + mooncake([])[:-20] + "}\n", ":2: "),
         ('{"arrival_s":0,"input_tokens":5,"output_tokens":5,"hash_ids":[1]}', "without block_size"),
+        (
+            '{"arrival_s":0,"input_tokens":5,"output_tokens":5,"session":1' + 19 * "0" + "}",
+            ":1: session",
+        ),
         ('[{"conversations": [{"from": "human", "value": "hi"}]}]', "tokenizer"),
         ('{"input_lens": [5], "output_lens": [5, 6]}', "output_lens has 2 of 1"),
         ('{"completed": 3,\n "duration": 5}', "--save-detailed"),

@@ -128,6 +128,17 @@ class Columns:
         except OverflowError:
             raise WorkloadError(f"{self.path}:{line}: tokens exceed 63 bits") from None
 
+    def add_session(self, line: int, session: int) -> None:
+        """Append the session of the request added last.
+
+        Raises:
+            WorkloadError: a session that is not a signed 64-bit number.
+        """
+        try:
+            self.session.append(session)
+        except OverflowError:
+            raise WorkloadError(f"{self.path}:{line}: session exceeds 63 bits; renumber") from None
+
     def add_hashes(self, line: int, hashes: Sequence[int]) -> None:
         """Append the block hashes of the request added last.
 

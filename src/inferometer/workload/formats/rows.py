@@ -115,7 +115,7 @@ def read_bailian(path: Path) -> Columns:
             columns.orphans += 1
         session = sessions.get(row.parent_chat_id, row.chat_id)
         sessions[row.chat_id] = session
-        columns.session.append(session)
+        columns.add_session(line, session)
         if row.hash_ids is not None:
             columns.add_hashes(line, row.hash_ids)
     return columns
@@ -156,7 +156,7 @@ def read_own(path: Path) -> Columns:
     for line, row in records(path, Own):
         columns.add(line, row.arrival_s, row.input_tokens, row.output_tokens)
         if row.session is not None:
-            columns.session.append(row.session)
+            columns.add_session(line, row.session)
         if row.tenant is not None:
             columns.tenant.append(row.tenant)
         if row.hash_ids is not None:
