@@ -230,7 +230,7 @@ def _count(shot: Shot, usage: Mapping[str, Any]) -> None:
 def _json(body: bytes) -> Mapping[str, Any]:
     try:
         found = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -65,6 +65,6 @@ def frames(data: bytes, offset: int = 0) -> Iterator[Frame]:
         position = start + length
         try:
             row = _decode(payload[1:])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise LedgerError(f"no row at byte {offset + position}: {error}") from None
         yield Frame(payload[:1], row, offset + position)

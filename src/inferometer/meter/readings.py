@@ -96,7 +96,7 @@ def load(path: Path) -> list[Reading]:
     for number, line in enumerate(lines, 1):
         try:
             found.append(msgspec.json.decode(line, type=Reading))
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise LedgerError(f"{path}, line {number}: no reading: {error}") from None
     return sorted(found)
 

@@ -374,3 +374,18 @@ def test_an_answer_that_has_ended_is_not_asked_for_again(tmp_path: Path) -> None
     got, asked, rows = run(scenario())
     assert got == delta("a") + DONE
     assert (asked, rows) == ([0, 1], 1)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_is_no_unicode_passes_and_is_booked(tmp_path: Path, stream: bool) -> None:
+    """What cannot be read is estimated; the caller gets the bytes that came."""
+    body = b'{"model": "\x80", "usage": {"prompt_tokens": 1, "completion_tokens": 2}}'
+    script: list[Step] = [answer(body)]
+    if stream:
+        body = b"data: " + body + b"\n\n" + DONE
+        script = [STREAM_HEAD, chunk(body), LAST_CHUNK]
+    options = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
+    got, row, _ = one(tmp_path, script, ask(**options))
+    assert got.body == body
+    assert (row.outcome, row.basis) == ("ok", "estimated")
+    assert row.inputs > 0

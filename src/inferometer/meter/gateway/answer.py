@@ -40,6 +40,7 @@ class _Report(msgspec.Struct, frozen=True, gc=False):
 
 
 _DECODE = msgspec.json.Decoder(_Report).decode
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NOTHING = _Report()
 
 
@@ -106,14 +107,14 @@ def _report(text: bytes) -> _Report:
         return _NOTHING
     try:
         return _DECODE(text)
-    except (msgspec.DecodeError, RecursionError):
+    except _NO_JSON:
         return _NOTHING
 
 
 def _loose(text: bytes) -> object:
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except _NO_JSON:
         return None
 
 
