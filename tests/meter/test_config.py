@@ -123,10 +123,10 @@ def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
     with pytest.raises(GatewayError, match="cannot be read"):
         config.load(file)
     file.write_bytes(b"\xff")
-    with pytest.raises(GatewayError, match="not TOML"):
+    with pytest.raises(GatewayError, match="as TOML"):
         config.load(file)
     file.write_text("[gateway]\nsecret = 'x'\nsecret = 'y'\n", encoding="utf-8")
-    with pytest.raises(GatewayError, match=r"gateway\.toml: not TOML"):
+    with pytest.raises(GatewayError, match=r"gateway\.toml: cannot be read as TOML"):
         config.load(file)
 
 

@@ -276,6 +276,16 @@ def test_faults_that_fuzzing_found_in_traces(tmp_path: Path, data: bytes, messag
         read(tmp_path / "trace")
 
 
+def test_a_ledger_with_text_that_is_none(tmp_path: Path) -> None:
+    with closing(open_ledger(str(tmp_path / "l.db"))) as ledger:
+        ledger.append([attempt(0, tenant="tenant-of-mine")])
+    (tmp_path / "trace").write_bytes(
+        (tmp_path / "l.db").read_bytes().replace(b"tenant-of-mine", b"\x80enant-of-mine")
+    )
+    with pytest.raises(WorkloadError, match="not a ledger that can be read"):
+        read(tmp_path / "trace")
+
+
 def test_a_nested_reading_is_none(tmp_path: Path) -> None:
     (tmp_path / "readings").write_bytes(b"[1, " + DEEP)
     with pytest.raises(LedgerError, match="line 1: no reading"):

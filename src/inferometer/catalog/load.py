@@ -120,5 +120,5 @@ def _text(file: Traversable | Path) -> str:
 def _tables(file: Traversable | Path) -> dict[str, Any]:
     try:
         return tomllib.loads(_text(file))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise CatalogError(f"{_label(file)}: not valid TOML: {error}") from error

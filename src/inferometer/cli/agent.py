@@ -12,9 +12,10 @@ from inferometer.catalog.tokens import token_prices
 from inferometer.cli.options import Format, Question, scenario_of
 from inferometer.cli.prices import instant
 from inferometer.cli.result import show_json, show_rows
-from inferometer.cli.scenario import PriceSpec, tables
+from inferometer.cli.scenario import PriceSpec
 from inferometer.cli.unit_tables import unit_document, unit_row
 from inferometer.errors import CatalogError, ScenarioError
+from inferometer.toml_file import read_toml
 from inferometer.workload.effort import Effort
 
 MILLION = 1e6
@@ -104,7 +105,7 @@ def read_agent(file: Path) -> AgentSpec:
         ScenarioError: unreadable, not TOML, an unknown key, a wrong type or value.
     """
     try:
-        return build(AgentSpec, tables(file), str(file))
+        return build(AgentSpec, read_toml(file, ScenarioError), str(file))
     except CatalogError as error:
         raise ScenarioError(str(error)) from error
 

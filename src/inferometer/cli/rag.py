@@ -8,11 +8,11 @@ from inferometer.catalog.schema import build
 from inferometer.cli import inputs
 from inferometer.cli.options import Format, Question, Stated, scenario_of
 from inferometer.cli.result import show_json, show_rows
-from inferometer.cli.scenario import tables
 from inferometer.cli.service import deployment_or_best, shape_of_demand
 from inferometer.errors import CatalogError, ScenarioError
 from inferometer.plan.retrieval import RagCost, Retrieval, rag_cost
 from inferometer.plan.whatif.case import Case, State
+from inferometer.toml_file import read_toml
 
 HOUR, THOUSAND, WATT_HOUR = 3600, 1e3, 3600.0
 
@@ -75,7 +75,7 @@ def read_retrieval(file: Path) -> Retrieval:
         ScenarioError: unreadable, not TOML, an unknown key, a wrong type or value.
     """
     try:
-        return build(RagFile, tables(file), str(file)).retrieval
+        return build(RagFile, read_toml(file, ScenarioError), str(file)).retrieval
     except CatalogError as error:
         raise ScenarioError(str(error)) from error
 

@@ -1,7 +1,6 @@
 """Scenario files: what is planned, for whom, from what; options lie on top of the file."""
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from inferometer.cli.economics import (
 )
 from inferometer.cli.policy import PolicySpec
 from inferometer.errors import CatalogError, ScenarioError
+from inferometer.toml_file import read_toml
 from inferometer.units import Duration, Fraction, PerSecond, UsdPerJoule
 from inferometer.workload.spec import WorkloadSpec
 
@@ -208,7 +208,7 @@ def read_scenario(path: Path | None) -> Scenario:
         from inferometer.deploy.aisimulate.scenario import scenario_of
 
         return _built(Scenario, scenario_of(path), str(path))
-    table: dict[str, Any] = {} if path is None else tables(path)
+    table: dict[str, Any] = {} if path is None else read_toml(path, ScenarioError)
     return _built(Scenario, table, str(path))
 
 
@@ -218,22 +218,10 @@ def read_deployment(path: Path) -> DeploymentSpec:
     Raises:
         ScenarioError: as `read_scenario`, or no such table.
     """
-    table = tables(path)
+    table = read_toml(path, ScenarioError)
     if "deployment" not in table:
         raise ScenarioError(f"{path}: no [deployment] table; it needs at least 'gpu'")
     return _built(DeploymentSpec, table["deployment"], f"{path}: deployment")
-
-
-def tables(path: Path) -> dict[str, Any]:
-    """Return the content of a TOML file.
-
-    Raises:
-        ScenarioError: unreadable, or not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ScenarioError(f"{path}: cannot be read as TOML: {error}") from error
 
 
 def overlaid(scenario: Any, **options: Any) -> Any:

@@ -1,6 +1,5 @@
 """What can be set on a local engine, and which of it the engine ships."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import msgspec
 
 from inferometer.errors import ScenarioError
+from inferometer.toml_file import read_toml
 
 AS_SHIPPED = "as-shipped"
 """Weights in the format of the file, whatever it is."""
@@ -108,10 +108,7 @@ def read_settings(path: Path) -> tuple[Setting, int]:
     Raises:
         ScenarioError: unreadable, neither table, or a key that is not known.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ScenarioError(f"{path}: cannot be read as TOML: {error}") from error
+    raw = read_toml(path, ScenarioError)
     if isinstance(raw.get("setting"), dict):
         return _setting(raw["setting"], path), 1
     if isinstance(raw.get("deployment"), dict):

@@ -4,7 +4,6 @@ Secrets are never in the file: they are written `env:NAME` or `file:PATH` and re
 keys are there as keyed hashes only (`inferometer gateway key` makes them).
 """
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
@@ -18,6 +17,7 @@ from inferometer.catalog.names import nearest
 from inferometer.errors import GatewayError
 from inferometer.meter.addresses import endpoint, url_faults
 from inferometer.meter.record import LARGEST
+from inferometer.toml_file import read_toml
 
 Priority = Literal["interactive", "standard", "batch"]
 """Classes in the order in which a queue serves them."""
@@ -203,14 +203,7 @@ def load(path: Path) -> Config:
         GatewayError: the file cannot be read, is no TOML, or says something wrong; all faults
             are named together.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
-    except OSError as error:
-        raise GatewayError(f"{path}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise GatewayError(f"{path}: not TOML: {error}") from None
-    return parse(raw, str(path))
+    return parse(read_toml(path, GatewayError), str(path))
 
 
 def parse(raw: Mapping[str, Any], where: str) -> Config:

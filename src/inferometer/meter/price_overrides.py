@@ -17,7 +17,6 @@ a row.
 """
 
 import datetime as dt
-import tomllib
 from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -27,6 +26,7 @@ from inferometer.catalog.names import nearest
 from inferometer.errors import LedgerError
 from inferometer.meter.price_list import PICO_PER_MTOK, offer
 from inferometer.meter.prices import TIERS, Offer
+from inferometer.toml_file import read_toml
 
 DEAREST = 1_000_000
 """Dollars per million tokens: a dollar a token is a slip; amounts stay in 64 bits."""
@@ -47,10 +47,7 @@ def overrides(path: Path) -> Callable[[str, str, str], Iterator[Offer]]:
     Raises:
         LedgerError: any fault of the file; all of them are named together.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise LedgerError(f"{path}: cannot be read: {error}") from None
+    document = read_toml(path, LedgerError)
     rows = document.get("price", [])
     faults = [
         f"{path}: {name}: unknown; rows are [[price]]" for name in document if name != "price"

@@ -1,12 +1,12 @@
 """What a synthetic workload shall be: the `[workload]` table of a TOML file, read strictly."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from inferometer.catalog.schema import build
 from inferometer.errors import CatalogError, ScenarioError, WorkloadError
+from inferometer.toml_file import read_toml
 from inferometer.units import Duration, Fraction, PerSecond
 from inferometer.workload.agent_spec import AgentsSpec
 from inferometer.workload.effort import Effort
@@ -179,10 +179,7 @@ def read_spec(path: Path) -> WorkloadSpec:
     Raises:
         WorkloadError: unreadable, not TOML, no such table, or as `spec_of`.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise WorkloadError(f"{path}: cannot be read as TOML: {error}") from error
+    document = read_toml(path, WorkloadError)
     if "workload" not in document:
         raise WorkloadError(f"{path}: no [workload] table; see examples/diurnal_chat.toml")
     return spec_of(document["workload"], f"{path}: workload")

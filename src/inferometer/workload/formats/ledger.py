@@ -45,6 +45,6 @@ def read_ledger(path: Path, since: int = 0, until: int = LAST) -> Columns:
                 columns.tenant.append(tenant)
         if not any(name for name in sessions if not name.startswith("#")):
             columns.session = array("q")  # nobody named one
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise WorkloadError(f"{path}: not a ledger that can be read: {error}") from None
     return columns
