@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inferometer.meter.gateway import answer, routes
-from inferometer.meter.gateway.tap import LONGEST_EVENT, Tap
+from inferometer.meter.gateway.tap import LONGEST_EVENT, LOOK, Tap
 from inferometer.meter.usage import Meters
 
 USAGE = {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 13}
@@ -253,3 +253,23 @@ def test_what_follows_the_last_event_passes_and_is_not_counted(hides: bool) -> N
         assert out == shown + more
         found = answer.of_stream(routes.CHAT, tap, 100, whole=True).usage
         assert (found.meters, found.source) == (Meters(uncached_input=10, output=3), "reported")
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, 10**5), max_size=40), st.sampled_from([None, COMPACT]))
+def test_a_look_at_many_events_finds_what_a_look_at_each_does(
+    cuts: list[int], separators: Any
+) -> None:
+    """Longer than one look: the tap that hides, and so sees every event by itself, is the twin."""
+    texts = [f"token {n}" for n in range(400)]
+    sent = stream(texts, asked=True, separators=separators)
+    assert len(sent) > 4 * LOOK
+    each, many = Tap(hides=True), Tap(hides=False)
+    for piece in pieces(sent, cuts):
+        each.feed(piece)
+        assert many.feed(piece) == piece
+    many.settle()
+    assert (many.events, many.first, many.last) == (402, each.first, each.last)
+    each.close()
+    assert many.events == each.events
+    assert answer.of_stream(routes.CHAT, many, 1, whole=True).usage.source == "reported"

@@ -66,6 +66,7 @@ class Account(NamedTuple):
 
 def of_stream(route: Route, tap: Tap, request_bytes: int, *, whole: bool) -> Account:
     """Return the account of a stream; `whole` says whether it came to its end."""
+    tap.settle()
     first, last = _report(json_of(tap.first)), _report(json_of(tap.last))
     fields = usage.merged(_fields(first), _fields(last))
     found = usage.read(route.family, fields)

@@ -104,16 +104,16 @@ class Sent:
 
     def body(self, data: bytes) -> bytes:
         """Take a piece of the body; return what can be passed on already."""
-        if not self._size:
+        if not self._first:
             self._first = monotonic()
-        self._size += len(data)
-        if self._tap is not None:
-            if self._hint in data and _ENDS[self._family].search(data):
-                self.ended = True
-            return self._tap.feed(data)
-        return self._hold(data)
+        if self._tap is None:
+            return self._hold(data)
+        if self._hint in data and _ENDS[self._family].search(data):
+            self.ended = True
+        return self._tap.feed(data)
 
     def _hold(self, data: bytes) -> bytes:
+        self._size += len(data)
         self._held.append(data)
         if self._passing:  # keep the last part only: usage stands at the end
             self._held = [b"".join(self._held)[-_KEPT_END:]]

@@ -42,6 +42,7 @@ class UpstreamConnection:
         self._headers: Headers = []
         self._head_size = 0
         self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append  # called for every piece: the list itself is quickest
         self._head_done = False
         self._complete = False
         self._keep = True
@@ -105,8 +106,11 @@ class UpstreamConnection:
             return
         if self._pieces and self.exchange is not None:
             pieces = self._pieces
-            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            pieces.clear()
+            if len(pieces) == 1:
+                data = pieces.pop()
+            else:
+                data = b"".join(pieces)
+                pieces.clear()
             exchange.upstream_body(data)
         if self._complete and self.exchange is not None:
             self._release(exchange)
@@ -129,10 +133,6 @@ class UpstreamConnection:
         self._keep = self.parser.should_keep_alive()
         self.exchange.upstream_head(self._status, self._headers)
 
-    def on_body(self, data: bytes) -> None:
-        """Take a piece of the body."""
-        self._pieces.append(data)
-
     def on_message_complete(self) -> None:
         """Note the end; the exchange hears of it after the body."""
         if self._status < 200:
@@ -145,7 +145,7 @@ class UpstreamConnection:
     def abandon(self) -> None:
         """Close: the exchange does not want the rest."""
         self.exchange = None
-        self._pieces = []
+        self._pieces.clear()
         self.pool.forget(self)
         self.transport.abort()
 
@@ -155,7 +155,7 @@ class UpstreamConnection:
 
     def _break(self, reason: str) -> None:
         exchange, self.exchange = self.exchange, None
-        self._pieces = []
+        self._pieces.clear()
         self.pool.forget(self)
         self.transport.abort()
         if exchange is not None:
