@@ -35,7 +35,7 @@ def ledger(tmp_path: Path) -> Path:
 
 
 def test_the_sums_are_those_of_the_rows(ledger: Path) -> None:
-    found = served(ledger, 0, 1 << 62)
+    found = served(str(ledger), 0, 1 << 62)
     assert (found.requests, found.input_tokens, found.output_tokens) == (20, 1000, 100)
     assert found.span == pytest.approx(192)
     assert found.rate == pytest.approx(20 / 192)
@@ -43,18 +43,18 @@ def test_the_sums_are_those_of_the_rows(ledger: Path) -> None:
     assert found.ttft == pytest.approx(0.3)
     assert found.tpot == pytest.approx(1.7 / 99)
     assert found.wasted == pytest.approx(1 / 21)
-    half = served(ledger, START_NS, START_NS + 100 * SECOND)
+    half = served(str(ledger), START_NS, START_NS + 100 * SECOND)
     assert half.requests == 10
 
 
 def test_no_answers_no_figures(ledger: Path, tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="none of 0 attempts"):
-        served(ledger, 0, 1)
+        served(str(ledger), 0, 1)
     with pytest.raises(LedgerError, match="no such ledger"):
-        served(tmp_path / "none.db", 0, 1 << 62)
+        served(str(tmp_path / "none.db"), 0, 1 << 62)
     (tmp_path / "text.db").write_text("not a database at all, but long enough to be looked at")
     with pytest.raises(LedgerError):
-        served(tmp_path / "text.db", 0, 1 << 62)
+        served(str(tmp_path / "text.db"), 0, 1 << 62)
 
 
 def test_explain_names_the_assumption_that_was_off(

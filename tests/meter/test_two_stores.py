@@ -13,10 +13,12 @@ from meter_cases import START_NS, amounts, attempt, attempts
 from postgres_cases import Server, why_not
 
 from inferometer.cli.app import run
+from inferometer.cli.traffic import attempts_of
 from inferometer.errors import LedgerError
 from inferometer.meter.chargeback import HOUR_NS, attribute
 from inferometer.meter.spent import spent
 from inferometer.meter.store.opening import months, open_database, open_ledger
+from inferometer.workload.trace import Trace
 
 pytest.importorskip("asyncpg", reason="no asyncpg: pip install 'inferometer[postgres]'")
 from inferometer.meter.store import postgres_reading
@@ -172,6 +174,13 @@ PASSWORDS = (
 )
 
 
+def _rows(trace: Trace) -> list[tuple[object, ...]]:
+    """Rows of a trace; those of one instant may come in any order."""
+    assert trace.tenant is not None
+    columns = (trace.arrival, trace.input_tokens, trace.output_tokens, trace.tenant)
+    return sorted(zip(*(column.tolist() for column in columns), strict=True))
+
+
 @pytest.mark.parametrize("address", PASSWORDS)
 def test_no_password_is_shown(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (("costs", address), ("meter", "spans", address), ("meter", "metrics", address)):
@@ -192,6 +201,39 @@ def test_without_the_driver_the_extra_is_named(
         monkeypatch.setitem(sys.modules, name, None)
     assert run(("costs", "postgresql://127.0.0.1:1/x")) == 2
     assert "inferometer[postgres]" in capsys.readouterr().err
+
+
+def test_a_trace(ledgers: tuple[str, str]) -> None:
+    """The requests that a plan is made for, and those of a part of the time."""
+    for span in ((), (START_NS, START_NS + HOUR_NS)):
+        file, server = (attempts_of(ledger, *span) for ledger in ledgers)
+        assert server.counts == file.counts
+        assert file.counts.kept > 50
+        assert _rows(server.trace) == _rows(file.trace)
+
+
+def test_a_plan_and_what_came_of_it(said: Callable[..., list[str]]) -> None:
+    asked = ("--model", "llama-3.1-8b", "--gpu", "h100-sxm", "--format", "json")
+    file, server = map(json.loads, said("explain", "--trace", "LEDGER", *asked))
+    assert server["waterfall"] == file["waterfall"]
+    file, server = map(
+        json.loads, said("explain", "--trace", "LEDGER", "--actual", "LEDGER", *asked)
+    )
+    assert server["served"] == file["served"]
+    assert server["waterfall"] == file["waterfall"]
+
+
+@pytest.mark.parametrize("address", ["postgresql://me:hush@h/x", "postgres://h/x?password=hush"])
+@pytest.mark.parametrize("option", ["--trace", "--actual"])
+def test_no_password_in_a_trace(
+    address: str, option: str, ledgers: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = {"--trace": ledgers[0], option: address}
+    words = ("explain", "--model", "llama-3.1-8b", "--gpu", "h100-sxm")
+    assert run((*words, *(word for pair in named.items() for word in pair))) == 2
+    said = capsys.readouterr()
+    assert "PGPASSWORD" in said.err
+    assert "hush" not in said.err + said.out
 
 
 def test_old_months_can_be_dropped(

@@ -1,7 +1,6 @@
 """`explain --actual`: the plan's price of a token against what the ledger says it was."""
 
 import sys
-from pathlib import Path
 from typing import Any
 
 from inferometer.candidates import one
@@ -10,13 +9,12 @@ from inferometer.cli.costs import FOREVER, instant
 from inferometer.cli.options import Format
 from inferometer.cli.result import show_json, show_rows
 from inferometer.cli.scenario import Scenario
+from inferometer.cli.traffic import attempts_of, name_of
 from inferometer.deployment import Deployment
 from inferometer.errors import LedgerError, ScenarioError
 from inferometer.meter.served import Served as Measured
 from inferometer.meter.served import served
 from inferometer.plan.actual import Served, Speed, corrections, culprit
-from inferometer.workload.formats.columns import trace_of
-from inferometer.workload.formats.ledger import read_ledger
 from inferometer.workload.shape import Shape, shape_of
 
 
@@ -24,7 +22,7 @@ def compare(
     scenario: Scenario,
     built: Deployment,
     shape: Shape,
-    ledger: Path,
+    ledger: str,
     between: tuple[str, str],
     usd_per_hour: float | None,
     format: Format,  # noqa: A002
@@ -39,6 +37,7 @@ def compare(
     window = instant(between[0], "since", 0), instant(between[1], "until", FOREVER)
     if window[1] <= window[0]:
         raise LedgerError(f"until {between[1]} is not after since {between[0]}")
+    name_of(ledger)  # before anything shows it
     found = served(ledger, *window)
     planned = _planned(scenario, built, shape)
     rent = planned.cost if usd_per_hour is None else usd_per_hour / 3600
@@ -49,7 +48,7 @@ def compare(
         output_tokens=found.output_tokens,
     )  # fmt: skip
     steps = corrections(planned, actual)
-    traffic = shape_of(trace_of(read_ledger(ledger, *window)).trace)
+    traffic = shape_of(attempts_of(ledger, *window).trace)
     speeds = _speeds(scenario, built, traffic, found)
     said = culprit(steps, speeds)
     if format == "json":

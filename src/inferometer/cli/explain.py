@@ -19,7 +19,7 @@ def explain(
     *,
     question: Question | None = None,
     deployment: Stated | None = None,
-    actual: Path | None = None,
+    actual: str = "",
     since: str = "",
     until: str = "",
     usd_per_hour: float | None = None,
@@ -34,7 +34,7 @@ def explain(
         file: Scenario, a TOML file; options lie on top of it.
         question: What is asked.
         deployment: The deployment; without one, the plan's.
-        actual: Ledger of the traffic that was served, a SQLite file.
+        actual: Ledger of the traffic that was served, a SQLite file or a postgresql:// address.
         since: First day or instant (UTC) of it, as 2026-11-01 or 2026-11-01T06:00.
         until: End, exclusive.
         usd_per_hour: Rent that was really paid for the deployment; the plan's by default.
@@ -44,7 +44,7 @@ def explain(
     slo, catalog = inputs.slo_of(scenario), inputs.overlay_of(scenario)
     shape, _ = shape_of_demand(scenario, catalog)
     built = deployment_or_best(scenario, slo, shape)
-    if actual is not None:
+    if actual:
         compare(scenario, built, shape, actual, (since, until), usd_per_hour, format)
         return
     evaluate, ideal = inputs.evaluator(slo, catalog), inputs.ideal(slo, catalog)

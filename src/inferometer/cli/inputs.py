@@ -12,6 +12,7 @@ from inferometer.catalog.uncertainty import basis, residuals
 from inferometer.cli.plausibility import doubts_of_prices, doubts_of_rows, doubts_of_targets, warn
 from inferometer.cli.prices import own_prices, price_of
 from inferometer.cli.scenario import DeploymentSpec, PriceSpec, Scenario, SearchSpec
+from inferometer.cli.traffic import requests_of
 from inferometer.deployment import Deployment, EngineSettings, Parallelism, Precision, Speculation
 from inferometer.errors import InfeasibleError, ScenarioError
 from inferometer.perf.predict import predict
@@ -22,7 +23,6 @@ from inferometer.plan.provenance import Fact, facts, parameter_facts
 from inferometer.plan.replicas import Evaluate, check_context
 from inferometer.plan.risk import Risk, doubts_of
 from inferometer.plan.space import Choices, Supply
-from inferometer.workload.formats.files import read
 from inferometer.workload.shape import Shape, shape_of
 from inferometer.workload.slo import Slo, parse_slo
 from inferometer.workload.synthesis import synthesise
@@ -78,7 +78,7 @@ def refuse_users(scenario: Scenario) -> None:
 
 def _requests(scenario: Scenario) -> Trace:
     if scenario.trace:
-        found = read(Path(scenario.trace))
+        found = requests_of(scenario.trace)
         warn(doubts_of_rows(scenario.trace, found.counts))
         return found.trace
     if scenario.workload is not None:

@@ -28,7 +28,7 @@ class Question:
 
     Attributes:
         model: Catalogue name, or path of a config.json.
-        trace: Trace file.
+        trace: Trace file, ledger of the meter, or a ledger's postgresql:// address.
         workload: TOML file with a [workload] table.
         slo: Target such as "ttft p99 <= 2s" or "goodput >= 0.99"; repeat for more.
         headroom: Share of every limit, and of the capacity, to leave free.

@@ -3,11 +3,10 @@
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean, median
 
 from inferometer.errors import LedgerError
-from inferometer.meter.store.sqlite import connect
+from inferometer.meter.store.opening import open_database
 from inferometer.meter.store.statements import INPUTS
 from inferometer.units import Duration, Fraction, PerSecond, Seconds
 
@@ -44,16 +43,14 @@ class Served:
     requests: int
 
 
-def served(ledger: Path, first: int, last: int) -> Served:
+def served(ledger: str, first: int, last: int) -> Served:
     """Return what a ledger says of attempts that started within [first, last), Unix nanoseconds.
 
     Raises:
         LedgerError: no ledger, or nothing was answered then.
     """
-    if not ledger.is_file():
-        raise LedgerError(f"{ledger}: no such ledger")
     try:
-        with closing(connect(ledger, read_only=True)) as database:
+        with closing(open_database(ledger)) as database:
             rows = list(database.execute(_ROWS, (first, last)))
     except sqlite3.Error as error:
         raise LedgerError(f"{ledger}: not a ledger that can be read: {error}") from None

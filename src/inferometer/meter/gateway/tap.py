@@ -2,8 +2,8 @@
 
 No event is parsed while it passes. The tap looks for the bytes `"usage": {`, which inside a JSON
 string would have escaped quotes, keeps the first and the last line that has them, and those two are
-parsed once, at the end. vLLM may report twice and continuously; the last report counts. Where nothing
-has to be hidden, bytes pass at once and are looked at later, many events in one go.
+parsed once, at the end. vLLM may report twice and continuously; the last report counts. Where
+nothing has to be hidden, bytes pass at once and are looked at later, many events in one go.
 """
 
 import re
