@@ -3,6 +3,7 @@
 import asyncio
 import json
 import multiprocessing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,29 @@ GOOD = [answer(COMPLETION)]
 COST = 100 * 1_000 + 64 * 2_000
 
 
+OPEN: list[BudgetStore] = []
+
+
+@pytest.fixture(autouse=True)
+def stores_are_closed() -> Iterator[None]:
+    yield
+    closed()
+
+
+def closed() -> None:
+    while OPEN:
+        OPEN.pop().close()
+
+
+def opened(folder: Path, owner: str) -> BudgetStore:
+    OPEN.append(BudgetStore(folder / "budgets", owner))
+    return OPEN[-1]
+
+
 def books(
     folder: Path, *limits: Limit, owner: str = "a", warned: list[str] | None = None
 ) -> Budgets:
-    store = BudgetStore(folder / "budgets", owner)
+    store = opened(folder, owner)
     told = warned if warned is not None else []
     return Budgets(
         compiled(limits or (LIMIT,)), store, 60.0, lambda account: told.append(account.id)
@@ -149,6 +169,7 @@ def test_processes_never_spend_more_than_the_limit(
     tmp_path: Path, steps: list[tuple[int, int, float, bool]]
 ) -> None:
     """Three processes' books on one store, in any order: spent + reserved <= hard, always."""
+    closed()
     for leftover in tmp_path.glob("budgets*"):
         leftover.unlink()
     processes = [books(tmp_path, owner=name) for name in "abc"]
@@ -176,7 +197,7 @@ def test_a_dead_process_gives_its_lease_back_and_the_ledger_knows_the_rest(tmp_p
     dead.settle(taken(dead.reserve({"key": "k"}, 900, NOW)), 400)  # told to nobody
     assert isinstance(alive.reserve({"key": "k"}, 500, NOW), Denial)
     later = NOW + LEASE_TTL + 1
-    store = BudgetStore(tmp_path / "budgets", "new")
+    store = opened(tmp_path, "new")
 
     def ledger(dimension: str, value: str, since: int) -> int:
         assert (dimension, value, since) == ("key", "k", since_ns(period_start("day", NOW)))
@@ -193,7 +214,7 @@ def test_a_death_beside_the_living_closes_a_limit_early_and_never_late(tmp_path:
     living.settle(taken(living.reserve({"key": "k"}, 300, NOW)), 200)
     dead.settle(taken(dead.reserve({"key": "k"}, 300, NOW)), 300)
     fresh = books(tmp_path, owner="fresh")
-    store = BudgetStore(tmp_path / "budgets", "fresh")
+    store = opened(tmp_path, "fresh")
     store.raise_to(dict.fromkeys(store.names(), 500))
     for later in (1, 2, LEASE_TTL + 1):
         living.sweep(NOW + later)

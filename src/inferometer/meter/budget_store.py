@@ -32,11 +32,14 @@ class BudgetStore:
 
     def __init__(self, path: Path, owner: str) -> None:
         self._owner = owner
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_MS / 1000)
-            self._db.executescript(_SCHEMA)
-        except sqlite3.Error as error:
-            raise LedgerError(f"{path}: budgets cannot be kept there: {error}") from None
+        with contextlib.ExitStack() as undo:
+            try:
+                self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_MS / 1000)
+                undo.callback(self._db.close)
+                self._db.executescript(_SCHEMA)
+            except sqlite3.Error as error:
+                raise LedgerError(f"{path}: budgets cannot be kept there: {error}") from None
+            undo.pop_all()
 
     def exchange(self, account: Account, want: int, now: float) -> tuple[int, int]:
         """Book what an account spent since the last time, and lease up to `want` more.

@@ -225,8 +225,13 @@ def forecast(history: Sequence[Signals], scaling: Scaling) -> int:
     lately = float(np.mean([seen.rate for seen in since(history, SMOOTHED)]))
     expected = max(lately, _ahead(history, lead, lately, scaling.season))
     backlog = history[-1].held > 0
-    return max(math.ceil(expected * (1 + scaling.margin) / scaling.rate), int(backlog))
+    asked = expected * (1 + scaling.margin) / scaling.rate
+    # a line through equal rates is level but for rounding, which must not buy a replica
+    return max(math.ceil(asked * (1 - ROUNDING)), int(backlog))
 
+
+ROUNDING = 1e-9
+"""Relative error that the arithmetic of `forecast` may make, far above what it does."""
 
 SMOOTHED, LINED = 300.0, 1800.0
 """Seconds over which `forecast` averages the rate of today, and through which it lays its line."""

@@ -7,6 +7,7 @@ A row is stored as one JSON array, and the view `attempt` takes its columns from
 time that forty stored columns take, and `SELECT tenant, output FROM attempt` works all the same.
 """
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
@@ -49,13 +50,16 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         LedgerError: it cannot be opened, or is no SQLite database.
     """
     target = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-    try:
-        database = sqlite3.connect(
-            target, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
-        )
-        database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.Error as error:
-        raise LedgerError(f"{path}: not a ledger that can be opened: {error}") from None
+    with contextlib.ExitStack() as undo:
+        try:
+            database = sqlite3.connect(
+                target, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+            )
+            undo.callback(database.close)
+            database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.Error as error:
+            raise LedgerError(f"{path}: not a ledger that can be opened: {error}") from None
+        undo.pop_all()
     return database
 
 
@@ -72,6 +76,7 @@ class SqliteLedger:
             self._database.execute(f"PRAGMA wal_autocheckpoint = {_PAGES}")
             migrate(self._database, str(path))
         except sqlite3.Error as error:
+            self._database.close()
             raise LedgerError(f"{path}: not a ledger that can be written: {error}") from None
         self._months = set(months(self._database))
 
