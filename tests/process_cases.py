@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
@@ -76,6 +77,7 @@ async def started(config: Path, **environment: str) -> AsyncIterator[Running]:
         env={**os.environ, "INFEROMETER_TEST_SECRET": SECRET, **environment},
         stderr=asyncio.subprocess.PIPE,
         cwd=config.parent,  # budgets of a ledger that is a server lie where the gateway starts
+        start_new_session=True,  # so that the workers can be ended with it
     )
     assert process.stderr is not None
     log = bytearray()
@@ -90,7 +92,7 @@ async def started(config: Path, **environment: str) -> AsyncIterator[Running]:
         for caller in running.callers:
             await caller.close()
         with contextlib.suppress(ProcessLookupError):
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
         log += await process.stderr.read()
         await process.wait()
 

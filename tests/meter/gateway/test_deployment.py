@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -40,10 +41,20 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 def free_port() -> int:
     """A port that nobody had a moment ago; where the kernel may not choose one for us."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1)
+
+
+def free_ports(count: int) -> int:
+    """The first of so many free ports in a row, below those that the kernel gives to callers.
+
+    Of the kernel's own, the next one or the same one may be a caller's before we listen on it.
+    """
+    while True:
+        first = random.randrange(20_000, 32_000)  # noqa: S311
+        with contextlib.ExitStack() as probes, contextlib.suppress(OSError):
+            for port in range(first, first + count):
+                probes.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
 
 
 @contextlib.asynccontextmanager
@@ -92,14 +103,17 @@ def test_workers_share_a_port_and_the_dead_are_replaced(tmp_path: Path) -> None:
 
     async def scenario() -> int:
         async with upstream([answer(COMPLETION)]) as server:
-            port, control = free_port(), free_port()
+            port = free_ports(3)
+            control = port + 1
             config = write(
                 tmp_path, server.port, workers=2, lb_window=0.0,
                 listen=f"127.0.0.1:{port}", control=f"127.0.0.1:{control}",
             )  # fmt: skip
             async with started(config) as running:
                 pids = await _workers(running.process.pid, 2)
-                asked = 0
+                while not all([await _is_up(running, control + n) for n in range(2)]):
+                    await asyncio.sleep(0.05)
+                asked = 0  # from here on both listen: a late one would count as left out
                 while not all([await _served(running, control + n) for n in range(2)]):
                     async with _fresh(running, port) as caller:
                         assert (await caller.post(ask())).status == 200
