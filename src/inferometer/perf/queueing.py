@@ -36,9 +36,9 @@ def wait_quantiles(probability: Floats, mean: Floats) -> Floats:
 
     The wait is zero with probability 1 - p and exponential with mean `mean / p` otherwise.
     """
-    tail = mean / np.maximum(probability, np.finfo(float).tiny)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        excess = [np.maximum(0.0, tail * np.log(probability / (1 - level))) for level in LEVELS]
+    chance = np.maximum(probability, np.finfo(float).tiny)  # of many servers it may underflow
+    tail = mean / chance
+    excess = [np.maximum(0.0, tail * np.log(chance / (1 - level))) for level in LEVELS]
     columns = [np.where(np.isfinite(mean), column, np.inf) for column in excess]
     return np.stack([mean, *columns], axis=1)
 
