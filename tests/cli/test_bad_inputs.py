@@ -110,6 +110,32 @@ def test_bad_trace(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     refused(capsys, 2, "plan", *MODEL, "--trace", str(tmp_path / name), says=name)
 
 
+AGENTS = """[workload.agents]
+calls_p50 = 3.0
+calls_p99 = 9.0
+tool_p50 = "1e300 s"
+tool_p99 = "1e300 s"
+"""
+RARE = WORKLOAD.replace("2 1/s", "1e-9 1/s").replace('duration = "120 s"', "requests = 200")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (WORKLOAD + "[workload.effort]\noutput = 1e300\n", "1e+300"),
+        (WORKLOAD + AGENTS, "tools"),
+        (WORKLOAD + '[workload.sessions]\nturns = 9.0\nthink = "1e99 s"\n', "think"),
+        (RARE, "ten years"),
+    ],
+)
+def test_a_workload_out_of_all_proportion(
+    text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "load.toml"
+    file.write_text(text, encoding="utf-8")
+    refused(capsys, 2, "predict", *MODEL, "--workload", str(file), "--gpu", "l40s", says=says)
+
+
 def test_missing_scenario(capsys: pytest.CaptureFixture[str]) -> None:
     refused(capsys, 2, "plan", "absent.toml", says="absent.toml")
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from inferometer.errors import ScenarioError
 from inferometer.units import Fraction
 
+MOST = 1000.0
+"""Factor beyond which a level is taken for a slip; published levels differ by tens."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
@@ -23,8 +26,10 @@ class Effort:
     def __post_init__(self) -> None:
         for name in ("output", "calls"):
             value = getattr(self, name)
-            if not value > 0:
-                raise ScenarioError(f"effort: {name} is {value:g}; a factor above 0 is wanted")
+            if not 0 < value <= MOST:
+                raise ScenarioError(
+                    f"effort: {name} is {value:g}; a factor above 0 and up to {MOST:g} is wanted"
+                )
 
     def calls_of(self, calls: float) -> float:
         """Return how many calls take the place of `calls`, 1 at least."""

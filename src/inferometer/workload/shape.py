@@ -9,6 +9,9 @@ from inferometer.errors import WorkloadError
 from inferometer.units import Duration, Fraction, PerSecond
 from inferometer.workload.trace import Floats, Ints, Trace
 
+LONGEST = 10 * 8760 * 3600.0
+"""Span, s, beyond which times are taken for those of another unit; bins of minutes still fit."""
+
 FEWEST_GAPS = 16
 """Gaps in a bin below which their variance says little."""
 
@@ -94,12 +97,17 @@ def shape_of(trace: Trace, *, points: int = 64, bin_width: float = 60.0) -> Shap
         bin_width: Wanted width of the bins of `series`, s; stretched so that they fill the span.
 
     Raises:
-        WorkloadError: all requests arrive at once, so that there is no rate.
+        WorkloadError: all requests arrive at once, so that there is no rate, or over decades.
     """
     if trace.span <= 0:
         raise WorkloadError(
             f"{trace.name or 'trace'}: all {len(trace)} requests arrive at once, which gives no"
             " rate; give a longer trace, or lengths and a rate"
+        )
+    if trace.span > LONGEST:
+        raise WorkloadError(
+            f"{trace.name or 'trace'}: lasts {trace.span:.3g} s; ten years, {LONGEST:.3g} s, are"
+            " the most: are its times in seconds?"
         )
     series, minutes = (_rates(trace, width) for width in (bin_width, 60.0))
     return Shape(

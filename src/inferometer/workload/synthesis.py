@@ -135,9 +135,18 @@ def _turns(spec: WorkloadSpec, span: float, seed: int) -> tuple[Ints, Floats]:
 
 
 def _starts(spec: WorkloadSpec, each: float, warm: float, span: float, seed: int) -> Floats:
-    """Return when sessions or tasks of `each` requests begin, from `warm` s before time 0 on."""
+    """Return when sessions or tasks of `each` requests begin, from `warm` s before time 0 on.
+
+    Raises:
+        WorkloadError: over `MOST` of them.
+    """
     rate = spec.rate / each
     expected = (span + warm) * rate
+    if expected > MOST:
+        raise WorkloadError(
+            f"workload: {expected:.3g} sessions or tasks begin within {span + warm:.3g} s, so long "
+            f"as they take; {MOST:,} are the most: think or tools for less time"
+        )
     size = math.ceil(expected + (10 * spec.cv + 10) * math.sqrt(expected) + 100)
     gaps = unit_gaps(spec.arrivals, spec.cv, size, generator(seed, "arrivals"))
     hourly = diurnal_profile(spec.diurnal).hourly if spec.diurnal else spec.hourly
