@@ -135,6 +135,17 @@ def test_log_axes_have_plain_labels(low: float, high: float) -> None:
     assert max(map(len, labels)) <= 6
 
 
+def test_small_numbers_have_no_powers_of_ten() -> None:
+    figure, axes = canvas()
+    axes.plot([2e-6, 1.0], [1.0, 1.0])
+    axes.set(xscale="log")
+    plain_log(axes.xaxis)
+    figure.canvas.draw()
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert "0.00001" in labels
+    assert [float(label) for label in labels] == [*axes.xaxis.get_majorticklocs()]
+
+
 def test_the_picture_of_a_trace_is_the_same_each_time(tmp_path: Path) -> None:
     sizes = np.array([10, 30, 20_000])
     for folder in ("a", "b"):

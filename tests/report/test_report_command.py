@@ -38,6 +38,16 @@ def test_a_report_that_cannot_be_written_is_bad_input(
     assert said.out == ""
 
 
+@pytest.mark.parametrize("ending", [".png", ".SVG"])
+def test_a_page_is_not_written_as_a_chart(
+    ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / f"report{ending}"
+    assert run(["plan", EXAMPLE, *QUICK, "--report", str(file)]) == BAD_INPUT
+    assert ".html" in capsys.readouterr().err
+    assert not file.exists()
+
+
 def test_no_report_of_no_plan(tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     command = ["plan", EXAMPLE, *QUICK, "--slo", "ttft p99 <= 1 us", "--report", str(file)]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from inferometer.cli.knee import Load
 from inferometer.errors import ScenarioError
@@ -27,7 +28,7 @@ def save_series(run: Simulation, path: Path) -> None:
     shown = (
         ("replicas that serve", {"": series.replicas}),
         ("requests", {"decoding": series.running, "waiting": series.waiting}),
-        ("KV blocks in use", {"": series.kv_fraction}),
+        ("KV blocks in use (%)", {"": 100 * np.asarray(series.kv_fraction)}),
     )
     figure, axes = panels(len(shown), height=7)
     for place, (label, lines) in zip(axes, shown, strict=True):
@@ -35,6 +36,8 @@ def save_series(run: Simulation, path: Path) -> None:
             place.step(times / unit, values, where="post", color=color, label=kind)
         place.set_ylim(0, None)
         place.set_ylabel(label)
+    for place in axes[:2]:
+        place.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes[1].legend(frameon=False, labelcolor=INK)
     axes[-1].set_xlabel(f"time since the first request ({name})")
     save(figure, path)
@@ -51,7 +54,7 @@ def save_gaps(run: Simulation, path: Path) -> None:
         raise ScenarioError(f"--plot-itl {path}: no answer of this run has two tokens")
     figure, axes = canvas(height=4.5)
     wide = len(counts) // COARSE * COARSE
-    bars = counts[:wide].reshape(-1, COARSE).sum(axis=1) / counts.sum()
+    bars = counts[:wide].reshape(-1, COARSE).sum(axis=1) * (100 / counts.sum())
     left = MIDDLES[:wide:COARSE] * 1e3
     axes.bar(left, bars, width=left * 0.05, align="edge", color=SERIES[0])
     upto = np.cumsum(counts) / counts.sum()
@@ -66,7 +69,7 @@ def save_gaps(run: Simulation, path: Path) -> None:
     axes.set_yscale("log")  # the tail is what is looked for
     for axis in (axes.xaxis, axes.yaxis):
         plain_log(axis)
-    axes.set(xlabel="gap between tokens (ms)", ylabel="share of gaps")
+    axes.set(xlabel="gap between tokens (ms)", ylabel="share of gaps (%)")
     save(figure, path)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -87,6 +88,8 @@ def plain_log(axis: Axis) -> None:
 
 def _short(value: float) -> str:
     """Return a number as a tick has room for it: `0.5`, `1,000`, `30k`, `1.5M`, `100G`."""
+    if value < 1e-4:
+        return np.format_float_positional(value, precision=12, trim="-")
     power = min(int(math.log10(value) // 3), len(_PREFIXES)) if value >= 1e4 else 0
     return f"{value / 1000**power:,.12g}{_PREFIXES[power - 1] if power else ''}"
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from inferometer.errors import ScenarioError
 from inferometer.report.charts import INK, MUTED, SERIES, canvas, svg
-from inferometer.report.page import PAGES
+from inferometer.report.page import PAGES, save_page
 from inferometer.report.table import Table, table
 
 Rows = Sequence[Mapping[str, Any]]
@@ -42,12 +41,9 @@ def write(answer: LoopAnswer, path: Path) -> None:
     """Write the page.
 
     Raises:
-        ScenarioError: the file cannot be written.
+        ScenarioError: the ending of a chart, or the file cannot be written.
     """
-    try:
-        path.write_text(render(answer), encoding="utf-8")
-    except OSError as error:
-        raise ScenarioError(f"{path}: cannot be written: {error.strerror}") from error
+    save_page(render(answer), path)
 
 
 def render(answer: LoopAnswer) -> str:

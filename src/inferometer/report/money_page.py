@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from inferometer.errors import ScenarioError
 from inferometer.plan.break_even import PAY_FOR_IDLE, SCALE_DOWN
 from inferometer.plan.flip import BOUGHT, CACHED, RENTED_BY_USE, Flip
 from inferometer.plan.tco import PRICE_SCALED_DOWN, PRICE_WITH_IDLE, WayCost
@@ -13,7 +12,7 @@ from inferometer.report.charts import ENDINGS, save
 from inferometer.report.money_answer import MoneyAnswer
 from inferometer.report.money_exhibits import exhibits, parts_figure
 from inferometer.report.numerals import DAY, HOUR, MILLION, MONTH, dollars, number, share
-from inferometer.report.page import PAGES
+from inferometer.report.page import PAGES, save_page
 from inferometer.report.table import Table, table
 
 
@@ -26,10 +25,7 @@ def write(answer: MoneyAnswer, path: Path) -> None:
     if path.suffix.lower() in ENDINGS:
         save(parts_figure(answer), path)
         return
-    try:
-        path.write_text(render(answer), encoding="utf-8")
-    except OSError as error:
-        raise ScenarioError(f"--report {path}: cannot be written: {error.strerror}") from error
+    save_page(render(answer), path)
 
 
 def render(answer: MoneyAnswer) -> str:

@@ -11,6 +11,7 @@ from inferometer.catalog.source import Evidence
 from inferometer.errors import ScenarioError
 from inferometer.report import rivals, sections
 from inferometer.report.answer import Answer
+from inferometer.report.charts import ENDINGS
 from inferometer.report.exhibits import exhibits
 from inferometer.report.sources import sources
 
@@ -27,9 +28,19 @@ def write(answer: Answer, path: Path) -> None:
     """Write the report of a plan as an HTML file.
 
     Raises:
-        ScenarioError: the file cannot be written.
+        ScenarioError: as `save_page`.
     """
-    page = render(answer)
+    save_page(render(answer), path)
+
+
+def save_page(page: str, path: Path) -> None:
+    """Write a page where `--report` says.
+
+    Raises:
+        ScenarioError: the ending of a chart, or the file cannot be written.
+    """
+    if path.suffix.lower() in ENDINGS:
+        raise ScenarioError(f"--report {path}: a page is written, no chart; end it with .html")
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
