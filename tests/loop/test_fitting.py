@@ -13,8 +13,10 @@ from inferometer.catalog.efficiency import efficiencies
 from inferometer.catalog.models import model
 from inferometer.deployment import Deployment, EngineSettings, Precision
 from inferometer.errors import ScenarioError
-from inferometer.loop.client import Endpoint
-from inferometer.loop.fitting import fit, overlay_text, write_overlay
+from inferometer.loop.client import Endpoint, Shot
+from inferometer.loop.fitting import Fit, fit, fitted, overlay_text, write_overlay
+from inferometer.loop.forecast import shots_of
+from inferometer.loop.jobs import Job
 from inferometer.loop.local import calibrated_here
 from inferometer.loop.machine import (
     ENGINE,
@@ -26,10 +28,12 @@ from inferometer.loop.machine import (
     watts_per_core,
 )
 from inferometer.loop.setting import Setting
-from inferometer.loop.sweep import Step, Sweep
+from inferometer.loop.shared_queue import played
+from inferometer.loop.sweep import Mixture, Step, Sweep, mixture
 from inferometer.perf.demand import fixed_lengths
 from inferometer.perf.roofline import compile_candidates
 from inferometer.perf.steady import decode_step, prefill_time
+from inferometer.workload.trace import Trace
 
 DAY = dt.date(2026, 11, 26)
 MACHINE = Machine(
@@ -59,10 +63,17 @@ def deployment(tmp_path: Path) -> Deployment:
     return _deployment(path)
 
 
+LENGTHS = (16.0, 50.0, 90.0, 130.0, 170.0, 256.0)
+
+
 def _sweep(constant: float, each: float, token: float) -> Sweep:
-    steps = tuple(Step(clients=n, gap=constant + each * n, context=30.0) for n in (1, 4, 8))
+    steps = tuple(Step(clients=n, gap=constant + each * n, context=30.0) for n in (1, 8))
+    prompts = sum(LENGTHS) * token
+    mixture = Mixture(
+        prompts=LENGTHS, span=prompts + 40 * constant + 160 * each, steps=40.0, decoded=160
+    )
     alone = 0.003 + constant + each
-    return Sweep(prompts=((16.0, 16 * token + alone), (256.0, 256 * token + alone)), steps=steps)
+    return Sweep(alone=(16.0, 16 * token + alone), steps=steps, mixture=mixture)
 
 
 @pytest.mark.parametrize(
@@ -82,9 +93,59 @@ def test_the_model_reproduces_the_sweep(
     for sequences in (1, 4, 8):
         step = float(decode_step(np.array([float(sequences)]), machine, demand).total[0])
         assert step == pytest.approx(constant + each * sequences, rel=0.1)
-    prompts = fixed_lengths(np.array([256.0]), np.array([2.0]), machine.shard.reaches)
-    spent = float(prefill_time(np.array([256.0]), np.array([0.0]), machine, prompts)[0])
-    assert spent == pytest.approx(256 * token + constant, rel=0.1)
+    prompts = fixed_lengths(np.array([119.0]), np.array([2.0]), machine.shard.reaches)
+    spent = float(prefill_time(np.array([119.0]), np.array([0.0]), machine, prompts)[0])
+    assert spent == pytest.approx(119 * token + constant, rel=0.1)
+
+
+def test_an_engine_that_obeys_the_model_is_forecast_as_it_is(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """Swept by requests of the sweep's kind, a simulated engine does what is then forecast."""
+    truth = Fit(arithmetic=40e9, step=0.05, sequence=0.02, prefill=0.03, request=0.004)
+    values = fitted(truth, deployment, efficiencies(), DAY)
+    engine = compile_candidates(one(deployment), values)
+    demand = fixed_lengths(np.array([18.0]), np.array([24.0]), engine.shard.reaches)
+    steps = tuple(
+        Step(
+            clients=n, context=30.0,
+            gap=float(decode_step(np.array([float(n)]), engine, demand).total[0]),
+        )
+        for n in (1, 8)
+    )  # fmt: skip
+    shots = shots_of(played(_trace(24, 1), deployment, values, clients=8).records, 0.004)
+    alone = 0.004 + steps[0].gap + float(
+        prefill_time(np.array([16.0]), np.array([0.0]), engine, demand)[0]
+    ) - truth.step  # fmt: skip
+    swept = Sweep(alone=(16.0, alone), steps=steps, mixture=mixture(shots))
+    again = fitted(fit(swept, deployment, efficiencies()), deployment, efficiencies(), DAY)
+    unseen = _trace(40, 2)
+    ends = [
+        played(unseen, deployment, using, clients=8).records.finished.max()
+        for using in (values, again)
+    ]
+    assert ends[1] == pytest.approx(ends[0], rel=0.05)
+
+
+def _trace(count: int, seed: int) -> Trace:
+    chance = np.random.default_rng(seed)
+    return Trace(
+        arrival=np.zeros(count), input_tokens=chance.integers(16, 256, count),
+        output_tokens=chance.integers(4, 48, count), name="closed",
+    )  # fmt: skip
+
+
+def test_tokens_of_a_mixture_are_parts_of_steps() -> None:
+    job = Job(at=0.0, prompt="", input_tokens=20, output_tokens=3)
+
+    def shot(sent: float, pieces: list[float]) -> Shot:
+        return Shot(
+            job=job, due=sent, sent=sent, pieces=pieces, ended=pieces[-1], input_tokens=20,
+            cached_tokens=5, output_tokens=len(pieces),
+        )  # fmt: skip
+
+    found = mixture([shot(0.0, [1.0, 2.0, 3.0]), shot(1.5, [2.0, 3.0, 4.0])])
+    assert found == Mixture(prompts=(15.0, 15.0), span=4.0, steps=3.0, decoded=4)
 
 
 def test_an_overlay_changes_nothing_else(deployment: Deployment, tmp_path: Path) -> None:
@@ -101,7 +162,9 @@ def test_an_overlay_changes_nothing_else(deployment: Deployment, tmp_path: Path)
 
 def test_a_disturbed_sweep_is_refused(deployment: Deployment) -> None:
     sound = _sweep(0.1, 0.1, 0.08)
-    faster = dataclasses.replace(sound, prompts=((16.0, 2.0), (256.0, 1.0)))
+    faster = dataclasses.replace(
+        sound, mixture=dataclasses.replace(sound.mixture, span=40 * 0.1 + 159 * 0.1)
+    )
     fewer = dataclasses.replace(sound, steps=tuple(reversed(
         [dataclasses.replace(s, clients=9 - s.clients) for s in sound.steps])))  # fmt: skip
     for disturbed in (faster, fewer):

@@ -49,7 +49,7 @@ class Fit:
         arithmetic: Attained rate of arithmetic.
         step: Constant of a step.
         sequence: Time of each sequence of a step beyond its arithmetic.
-        prefill: Time of each prompt token beyond its arithmetic.
+        prefill: Time of each prompt token beyond its arithmetic, other passes of a step included.
         request: Time of a request outside the engine's steps.
     """
 
@@ -69,30 +69,32 @@ def fit(sweep: Sweep, deployment: Deployment, base: Efficiencies) -> Fit:
         base: Efficiencies that count the model's operations; their rates do not matter.
 
     Raises:
-        ScenarioError: a longer prompt took no longer, or more sequences less: too disturbed to fit.
+        ScenarioError: prompts took no time, or more sequences less: too disturbed to fit.
     """
     shard = compile_candidates(one(deployment), base).shard
-    (short, first), (long, last) = sweep.prompts
-    token = (last - first) / (long - short)
+    found = sweep.mixture
     each, constant = _line(sweep)
-    if token <= 0 or each <= 0:
+    spent = found.span - constant * found.steps - each * found.decoded
+    if spent <= 0 or each <= 0:
         raise ScenarioError(
-            f"the sweep is too disturbed to fit: {token * 1e3:.3g} ms for each prompt token and "
-            f"{each * 1e3:.3g} ms for each sequence; run it again while the machine is quiet"
+            f"the sweep is too disturbed to fit: {spent:.3g} s for {sum(found.prompts):.0f} prompt "
+            f"tokens and {each * 1e3:.3g} ms for each sequence; run it again while the machine is "
+            "quiet"
         )
-    prompt_flop = _prompt_flop(shard, long) - _prompt_flop(shard, short)
+    prompt_flop = sum(_prompt_flop(shard, tokens) for tokens in found.prompts)
     decode_flop = float(shard.linear_flop[0] + shard.head_flop[0])
     decode_flop += float(shard.context_flop.sum()) * float(
         np.mean([s.context for s in sweep.steps])
     )
-    rate = max(prompt_flop / (last - first), decode_flop / each)
+    rate = max(prompt_flop / spent, decode_flop / each)
     sequence = max(each - decode_flop / rate, 0.0)
-    prefill = max(token - prompt_flop / (long - short) / rate, 0.0)
+    prefill = max(spent - prompt_flop / rate, 0.0) / sum(found.prompts)
+    short, first = sweep.alone
     alone = constant + sequence + decode_flop / rate
-    spent = _prompt_flop(shard, short) / rate + short * prefill + alone
+    alone += _prompt_flop(shard, short) / rate + short * prefill
     return Fit(
         arithmetic=rate, step=constant, sequence=sequence, prefill=prefill,
-        request=max(first - spent, 0.0),
+        request=max(first - alone, 0.0),
     )  # fmt: skip
 
 

@@ -19,9 +19,9 @@ from inferometer.loop.jobs import Job
 from inferometer.loop.local import deployment_here
 from inferometer.loop.readings import Spent
 from inferometer.loop.setting import Setting
+from inferometer.loop.shared_queue import played
 from inferometer.loop.summary import Summary, summarise
-from inferometer.simulate.play import Play
-from inferometer.simulate.simulation import Records, simulate
+from inferometer.simulate.records import Records
 from inferometer.units import Watts
 from inferometer.workload.trace import Trace
 
@@ -53,14 +53,13 @@ def forecast(
     """
     deployment = deployment_here(file, setting, overlay)
     values = efficiencies(overlay)
-    play = Play(clients=clients)
-    found = simulate(trace, deployment, efficiencies=values, play=play)
+    found = played(trace, deployment, values, clients=clients)
     overhead = float(found.machine.rates.request_overhead[0])
-    shots = _shots(found.records, overhead)
+    shots = shots_of(found.records, overhead)
     if drafts is not None:
         drafting = replace(deployment, speculation=drafts.speculation)
-        always = simulate(trace, drafting, efficiencies=values, play=play)
-        shots = _blended(shots, _shots(always.records, overhead), drafts.share)
+        always = played(trace, drafting, values, clients=clients)
+        shots = _blended(shots, shots_of(always.records, overhead), drafts.share)
     run = _run(shots, clients)
     span = run.ended - run.began
     spent = Spent(
@@ -70,7 +69,7 @@ def forecast(
     return summarise(run, spent, loop="closed")
 
 
-def _shots(records: Records, overhead: float) -> list[Shot]:
+def shots_of(records: Records, overhead: float) -> list[Shot]:
     """Return simulated records as requests, by their place in the trace."""
     if not bool(records.done.all()):
         raise ScenarioError("no forecast: the engine cannot run every request of the trace")

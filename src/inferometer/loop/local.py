@@ -63,7 +63,7 @@ def calibrated_here(
     Args:
         endpoint: The engine, on this machine.
         file: GGUF file that it serves.
-        setting: Its setting; the decode step is measured at one sequence, half and all slots.
+        setting: Its setting; the decode step is measured at one sequence and at all slots.
         output: TOML file to write.
         say: Told what is under way.
         machine: This machine, if it was described before.
@@ -82,8 +82,7 @@ def calibrated_here(
     chip = machine or this_machine()
     day = dt.datetime.now(dt.UTC).date()
     text = records(chip, slots=setting.slots, day=day)
-    most = max(setting.slots, 2)
-    found = sweep(endpoint, (1, -(-most // 2), most), sizes=sizes, say=say)
+    found = sweep(endpoint, max(setting.slots, 2), sizes=sizes, say=say)
     with tempfile.TemporaryDirectory() as folder:
         bare = Path(folder) / "machine.toml"
         bare.write_text(text, encoding="utf-8")

@@ -1,4 +1,11 @@
-"""A short sweep of a live engine: the few runs from which the time of its steps can be told."""
+"""A short sweep of a live engine: the few runs from which the time of its steps can be told.
+
+Prompts are timed among sequences that decode, at all slots, since that is how they are served. An
+engine may need several passes over its weights for a step with prompts in it, and waits with a new
+request for the end of the step under way: a prompt alone shows nothing of either. Decode steps are
+timed with one slot in use and with all: with gaps between the slots in use llama.cpp splits a step
+into a pass for each stretch without a gap.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from inferometer.loop.bench import Bench, Load, bench
-from inferometer.loop.client import Endpoint
-from inferometer.loop.jobs import Job, jobs_of
-from inferometer.loop.summary import Summary
+from inferometer.loop.client import Endpoint, Shot
+from inferometer.loop.jobs import jobs_of
 from inferometer.loop.supervise import Say
 from inferometer.units import Seconds
-from inferometer.workload.trace import Trace
+from inferometer.workload.synthesis import generator
+from inferometer.workload.trace import Ints, Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,17 +27,17 @@ class Sizes:
 
     Attributes:
         short: Tokens of a short prompt.
-        long: Tokens of a long one.
-        output: Tokens generated after a short prompt.
-        prompts: Prompts of each length that are timed alone.
-        rounds: Requests of each client at each number of clients.
+        long: Tokens of the longest one.
+        output: Tokens generated after a short prompt, and on average in the mixture.
+        prompts: Short prompts that are timed alone.
+        rounds: Requests of each client, of short prompts and in the mixture.
     """
 
     short: int = 16
     long: int = 256
     output: int = 24
     prompts: int = 3
-    rounds: int = 3
+    rounds: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,21 +56,40 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mixture:
+    """Prompts that came while other sequences decoded, and how long all of it took.
+
+    Attributes:
+        prompts: Tokens computed of each prompt.
+        span: From the first request to the last token.
+        steps: Steps in which a sequence decoded.
+        decoded: Tokens that they gave.
+    """
+
+    prompts: tuple[float, ...]
+    span: Seconds
+    steps: float
+    decoded: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
     """What a sweep showed.
 
     Attributes:
-        prompts: Length and time to the first token of prompts that came alone, medians.
+        alone: Length and time to the first token of a short prompt that came alone, median.
         steps: Decode steps by number of sequences.
+        mixture: Prompts of all lengths among sequences that decode.
     """
 
-    prompts: tuple[tuple[float, Seconds], ...]
+    alone: tuple[float, Seconds]
     steps: tuple[Step, ...]
+    mixture: Mixture
 
 
 def sweep(
     endpoint: Endpoint,
-    slots: Sequence[int],
+    slots: int,
     *,
     sizes: Sizes | None = None,
     seed: int = 0,
@@ -73,7 +99,7 @@ def sweep(
 
     Args:
         endpoint: The engine.
-        slots: Numbers of sequences to decode at a time, 1 among them.
+        slots: Sequences that it decodes at a time, at least 2.
         sizes: How much is sent.
         seed: Of the words.
         say: Told what is under way.
@@ -82,38 +108,68 @@ def sweep(
         EngineError: the engine went away.
     """
     chosen = sizes or Sizes()
-    prompts = list[tuple[float, Seconds]]()
-    for place, length in enumerate((chosen.short, chosen.long)):
-        found = _run(endpoint, 1, chosen.prompts, length, 2, seed + place).summary
-        prompts.append((found.input_tokens * (1 - found.cached), found.ttft.p50))
-        say(f"prompt of {found.input_tokens:.0f} tokens alone: {found.ttft.p50 * 1e3:.0f} ms")
+    alone = _run(endpoint, 1, _same(chosen.prompts, chosen.short, 2), seed).summary
+    say(f"prompt of {alone.input_tokens:.0f} tokens alone: {alone.ttft.p50 * 1e3:.0f} ms")
     steps = list[Step]()
-    for place, clients in enumerate(sorted(set(slots))):
-        count = max(clients * chosen.rounds, chosen.prompts)
-        run = _run(endpoint, clients, count, chosen.short, chosen.output, seed + 10 + place)
-        steps.append(_step(run))
+    for clients, count in ((1, chosen.prompts), (slots, slots * chosen.rounds)):
+        lengths = _same(count, chosen.short, chosen.output)
+        steps.append(_step(_run(endpoint, clients, lengths, seed + clients)))
         say(f"{clients} sequences: {steps[-1].gap * 1e3:.1f} ms a token")
-    return Sweep(prompts=tuple(prompts), steps=tuple(steps))
+    lengths = _spread(slots * chosen.rounds, chosen, seed)
+    found = mixture(_run(endpoint, slots, lengths, seed + slots + 1).run.good)
+    say(f"{len(found.prompts)} prompts among them: {found.span:.1f} s, {found.steps:.0f} steps")
+    return Sweep(
+        alone=(alone.input_tokens * (1 - alone.cached), alone.ttft.p50),
+        steps=tuple(steps), mixture=found,
+    )  # fmt: skip
+
+
+def mixture(shots: Sequence[Shot]) -> Mixture:
+    """Return what a run of prompts of many lengths took.
+
+    A sequence gets a token in every step in which it decodes, so each token is the n-th part of a
+    step in which n sequences do.
+    """
+    first = np.array([shot.pieces[0] for shot in shots])
+    last = np.array([shot.pieces[-1] for shot in shots])
+    at = np.concatenate([np.asarray(shot.pieces[1:], float) for shot in shots])
+    decoding = ((first < at[:, None]) & (at[:, None] <= last)).sum(axis=1)
+    return Mixture(
+        prompts=tuple(float(shot.input_tokens - shot.cached_tokens) for shot in shots),
+        span=float(last.max()) - min(shot.sent for shot in shots),
+        steps=float((1 / decoding).sum()),
+        decoded=len(at),
+    )
 
 
 def _step(found: Bench) -> Step:
-    summary: Summary = found.summary
     gaps = [gap for shot in found.run.good for gap in shot.gaps]
     return Step(
         clients=max(found.run.clients, 1),
         gap=float(np.median(gaps)),
-        context=summary.input_tokens + summary.output_tokens / 2,
+        context=found.summary.input_tokens + found.summary.output_tokens / 2,
     )
 
 
-def _run(
-    endpoint: Endpoint, clients: int, count: int, prompt: int, output: int, seed: int
-) -> Bench:
+Lengths = tuple[Ints, Ints]
+"""Tokens of prompt and of output [request]."""
+
+
+def _same(count: int, prompt: int, output: int) -> Lengths:
+    return np.full(count, prompt), np.full(count, output)
+
+
+def _spread(count: int, sizes: Sizes, seed: int) -> Lengths:
+    """Return lengths spread evenly, in an order by the seed, so that requests end one by one."""
+    chance = generator(seed, "mixture")
+    prompts = np.rint(np.linspace(sizes.short, sizes.long, count)).astype(np.int64)
+    outputs = np.rint(np.linspace(2, 2 * sizes.output - 2, count)).astype(np.int64)
+    return chance.permutation(prompts), chance.permutation(np.maximum(outputs, 2))
+
+
+def _run(endpoint: Endpoint, clients: int, lengths: Lengths, seed: int) -> Bench:
+    prompts, outputs = lengths
     trace = Trace(
-        arrival=np.zeros(count),
-        input_tokens=np.full(count, prompt),
-        output_tokens=np.full(count, output),
-        name="sweep",
+        arrival=np.zeros(len(prompts)), input_tokens=prompts, output_tokens=outputs, name="sweep"
     )
-    jobs: list[Job] = jobs_of(trace, seed)
-    return bench(endpoint, jobs, Load(clients=clients))
+    return bench(endpoint, jobs_of(trace, seed), Load(clients=clients))
