@@ -131,7 +131,7 @@ def vllm(setting: Setting, model: str, *, alias: str, port: int) -> Command:
         *(python, "-m", "vllm.entrypoints.openai.api_server", "--host", "127.0.0.1"),
         *("--port", str(port), "--model", model, "--served-model-name", alias),
         *("--max-num-seqs", str(setting.slots), "--max-model-len", str(setting.context)),
-        *("--max-num-batched-tokens", str(max(setting.batch, setting.context))),
+        *("--max-num-batched-tokens", str(max(setting.batch, setting.context, setting.slots))),
         *([] if setting.prefix_cache else ["--no-enable-prefix-caching"]),
         *(["--speculative-config", _look_up(setting.draft)] if setting.draft else []),
         "--enable-prompt-tokens-details",
