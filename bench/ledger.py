@@ -7,10 +7,10 @@ raw rows, which the report never reads. Ad-hoc questions: DuckDB over Parquet fi
 rows.
 """
 
+import argparse
 import gc
 import json
 import random
-import sys
 import tempfile
 import time
 from contextlib import closing
@@ -31,6 +31,8 @@ START_NS = 1_764_547_200 * NS
 MONTH_S = 31 * 86_400
 AMOUNTS: dict[str, Any] = {f"nano_{name}": 1000 for name in CLASSES}
 ROWS, BATCH, ADHOC = 100_000, 10_000, 5_000_000
+SAMPLE = 100_000
+"""Requests of the report's ledger; their measures are scaled: a report reads groups."""
 
 
 def requests(count: int, first: int = 0, span_s: float = 600.0) -> list[Attempt]:
@@ -100,11 +102,10 @@ def report(folder: Path, count: int) -> tuple[float, int]:
     path = folder / "month.db"
     with closing(SqliteLedger(path)):
         pass
-    sample = 100_000  # of each, the measures are scaled: the groups are what a report reads
-    sums = deltas(requests(sample, span_s=MONTH_S)).rollup
+    sums = deltas(requests(SAMPLE, span_s=MONTH_S)).rollup
     key = len(SUMS["rollup"][0])
     scaled = [
-        (*delta[:key], *(int(value) * (count // sample) for value in delta[key:]))
+        (*delta[:key], *(int(value) * (count // SAMPLE) for value in delta[key:]))
         for delta in sums
         if int(delta[0]) >= 3600
     ]
@@ -141,7 +142,15 @@ def ad_hoc(folder: Path) -> float:
 
 def main() -> None:
     """Print one JSON line."""
-    count = int(sys.argv[sys.argv.index("--rows") + 1]) if "--rows" in sys.argv else 10_000_000
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000_000, help="requests of the month")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON line, which is printed anyway"
+    )
+    options = parser.parse_args()
+    if options.rows < SAMPLE or options.rows % SAMPLE:
+        parser.error(f"--rows: a multiple of {SAMPLE:,} is wanted")
+    count = options.rows
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         seconds, covered = report(folder, count)

@@ -28,6 +28,8 @@ PORT, CONTROL, MOCK = 9200, 9201, 9100
 LOADS = (("mock", "0", 24), ("mock-c64", "1", 8))
 """Model, whether streamed, connections."""
 LONGEST_S = 3600
+FEWEST = 20_000
+"""Requests of a run: at some 5,000 a second a tenth takes two readings."""
 _ATTEMPTS = re.compile(r"^inferometer_gateway_attempts_total\{.*\} (\d+)$", re.MULTILINE)
 _GOOD = re.compile(r'^inferometer_gateway_attempts_total\{.*outcome="ok".* (\d+)$', re.MULTILINE)
 
@@ -39,6 +41,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    if options.requests < FEWEST:
+        parser.error(f"--requests: {FEWEST} at least, or a tenth is over before memory is read")
     with tempfile.TemporaryDirectory() as name:
         found = measured(Path(name), Path(options.bench), options.requests)
     if options.json:
@@ -46,6 +50,8 @@ def main() -> None:
     else:
         for key, value in found.items():
             print(f"{key:24} {value}")
+    if found["rows"] != found["requests"]:
+        raise SystemExit(f"{found['requests']} requests were counted, {found['rows']} are rows")
 
 
 def measured(folder: Path, bench: Path, requests: int) -> dict[str, object]:

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,43 +19,61 @@ NOTE = "<!-- Written by docs/benchmarks.py: run it again to measure again. -->"
 
 
 def measured(script: Path) -> list[dict[str, object]]:
-    """Return the JSON lines that a benchmark prints."""
+    """Return the JSON lines that a benchmark prints; none if it fails, as it says on stderr."""
+    print(f"{script.name} ...", file=sys.stderr, flush=True)
     done = subprocess.run(  # noqa: S603  our own interpreter and our own scripts
         [sys.executable, str(script), "--json"],
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
-        check=True,
+        check=False,
         cwd=ROOT,
     )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    return [json.loads(line) for line in lines]
+    if done.returncode:
+        return []
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def shown(value: object) -> str:
-    """Return a figure with four digits, anything else as it is."""
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+    """Return a number with four digits, or all of them before the point; anything else as it is."""
+    if value is None:
+        return "not measured"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
 
 
-def section(script: Path) -> str:
-    """Return the table of one benchmark."""
-    purpose = script.read_text(encoding="utf-8").split('"""')[1].strip().splitlines()[0]
-    rows = [
-        f"| {name} | {shown(value)} |" for line in measured(script) for name, value in line.items()
+def table(lines: Sequence[Mapping[str, object]]) -> str:
+    """Return one column per line, headed by the name of its case where it has one."""
+    name = next((name for name, value in lines[0].items() if isinstance(value, str)), "")
+    heads = [shown(line[name]) if name else "value" for line in lines]
+    rows = [("figure", *heads), ("---",) * (1 + len(heads))]
+    rows += [
+        (figure, *(shown(line.get(figure)) for line in lines))
+        for figure in lines[0]
+        if figure != name
     ]
-    table = "\n".join(["| figure | value |", "|---|---|", *rows])
-    return f"## `python bench/{script.name} --json`\n\n{purpose}\n\n{table}"
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def section(script: Path, lines: Sequence[Mapping[str, object]]) -> str:
+    """Return what one benchmark found."""
+    purpose = script.read_text(encoding="utf-8").split('"""')[1].strip().splitlines()[0]
+    found = table(lines) if lines else "Not measured here: it failed, or lacks what it needs."
+    return f"## `python bench/{script.name} --json`\n\n{purpose}\n\n{found}"
 
 
 def main() -> None:
-    """Write the page."""
+    """Write the page; leave with 1 if a benchmark failed."""
     machine = (
         f"{os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}"
     )
     day = dt.datetime.now(tz=dt.UTC).date().isoformat()
     head = f"{NOTE}\n\n# Benchmarks\n\nMeasured on {day}: {machine}. Ratios travel, times do not."
     scripts = sorted(s for s in (ROOT / "bench").glob("*.py") if s.name not in ELSEWHERE)
-    page = "\n\n".join([head, *(section(script) for script in scripts)]) + "\n"
+    found = {script: measured(script) for script in scripts}
+    page = "\n\n".join([head, *(section(script, lines) for script, lines in found.items())]) + "\n"
     TARGET.write_text(page, encoding="utf-8")
+    sys.exit(0 if all(found.values()) else 1)
 
 
 if __name__ == "__main__":
