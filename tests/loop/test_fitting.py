@@ -144,8 +144,8 @@ def test_tokens_of_a_mixture_are_parts_of_steps() -> None:
             cached_tokens=5, output_tokens=len(pieces),
         )  # fmt: skip
 
-    found = mixture([shot(0.0, [1.0, 2.0, 3.0]), shot(1.5, [2.0, 3.0, 4.0])])
-    assert found == Mixture(prompts=(15.0, 15.0), span=4.0, steps=3.0, decoded=4)
+    found = mixture([shot(0.0, [1.0, 2.0, 3.0, 4.0]), shot(0.5, [2.0, 3.0]), shot(3.0, [4.0, 5.0])])
+    assert found == Mixture(prompts=(15.0, 15.0, 15.0), span=4.0, steps=3.0, decoded=4)
 
 
 def test_an_overlay_changes_nothing_else(deployment: Deployment, tmp_path: Path) -> None:

@@ -61,8 +61,8 @@ class Mixture:
 
     Attributes:
         prompts: Tokens computed of each prompt.
-        span: From the first request to the last token.
-        steps: Steps in which a sequence decoded.
+        span: From the first request to the first token of the last prompt.
+        steps: Steps in that time in which a sequence decoded.
         decoded: Tokens that they gave.
     """
 
@@ -125,18 +125,19 @@ def sweep(
 
 
 def mixture(shots: Sequence[Shot]) -> Mixture:
-    """Return what a run of prompts of many lengths took.
+    """Return what a run of prompts of many lengths took, up to the first token of the last one.
 
-    A sequence gets a token in every step in which it decodes, so each token is the n-th part of a
-    step in which n sequences do.
+    Until then every client is served; afterwards ever fewer slots decode. A sequence gets a token
+    in every step in which it decodes, so each token is the n-th part of a step in which n do.
     """
     first = np.array([shot.pieces[0] for shot in shots])
     last = np.array([shot.pieces[-1] for shot in shots])
     at = np.concatenate([np.asarray(shot.pieces[1:], float) for shot in shots])
+    at = at[at <= first.max()]
     decoding = ((first < at[:, None]) & (at[:, None] <= last)).sum(axis=1)
     return Mixture(
         prompts=tuple(float(shot.input_tokens - shot.cached_tokens) for shot in shots),
-        span=float(last.max()) - min(shot.sent for shot in shots),
+        span=float(first.max()) - min(shot.sent for shot in shots),
         steps=float((1 / decoding).sum()),
         decoded=len(at),
     )
