@@ -110,6 +110,26 @@ def test_bad_trace(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     refused(capsys, 2, "plan", *MODEL, "--trace", str(tmp_path / name), says=name)
 
 
+@pytest.mark.parametrize("seed", ["-1", str(2**63)])
+def test_a_seed_that_nothing_can_be_drawn_from(
+    seed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where a trace is given, of which nothing but the play is drawn."""
+    trace = tmp_path / "trace.csv"
+    trace.write_text(
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+        "2023-11-16 18:15:46.6,100,20\n2023-11-16 18:15:50.9,300,20\n",
+        encoding="utf-8",
+    )
+    given = ("--trace", str(trace), "--seed", seed)
+    refused(capsys, 2, "simulate", *MODEL, *given, "--gpu", "l40s", says=f"seed {seed}")
+    refused(capsys, 2, "bench", "http://127.0.0.1:1", *given, says=f"seed {seed}")
+    refused(capsys, 2, "demo", *given, says=f"seed {seed}")
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text("seed = -7\n", encoding="utf-8")
+    refused(capsys, 2, "plan", str(scenario), says="scenario.toml: seed -7")
+
+
 AGENTS = """[workload.agents]
 calls_p50 = 3.0
 calls_p99 = 9.0

@@ -130,10 +130,12 @@ def cut_trace(asked: Asked, bounds: "Bounds") -> "tuple[Trace, Fitting]":
 
     Raises:
         ScenarioError: two sources of requests, or none of them.
-        WorkloadError: a source that cannot be read.
+        WorkloadError: a source that cannot be read, or a seed that cannot be used.
     """
     from inferometer.loop.jobs import fitted
+    from inferometer.workload.seed import checked
 
+    checked(asked.seed)
     return fitted(_trace(asked), bounds, requests=asked.requests, rate=asked.rate, seed=asked.seed)
 
 

@@ -124,9 +124,11 @@ def _title(text: str) -> None:
 
 def _traffic(trace: str, seed: int) -> "Trace":
     from inferometer.workload.formats.files import read
+    from inferometer.workload.seed import checked
     from inferometer.workload.spec import LengthSpec, WorkloadSpec
     from inferometer.workload.synthesis import synthesise
 
+    checked(seed)
     if trace:
         return read(Path(trace)).trace
     lengths = LengthSpec(profile="azure-2023-conv")

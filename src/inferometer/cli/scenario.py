@@ -16,9 +16,10 @@ from inferometer.cli.economics import (
     OwnershipSpec,
 )
 from inferometer.cli.policy import PolicySpec
-from inferometer.errors import CatalogError, ScenarioError
+from inferometer.errors import CatalogError, ScenarioError, WorkloadError
 from inferometer.toml_file import read_toml
 from inferometer.units import Duration, Fraction, PerSecond, UsdPerJoule
+from inferometer.workload.seed import checked
 from inferometer.workload.spec import WorkloadSpec
 
 
@@ -195,6 +196,9 @@ class Scenario:
     doubt: DoubtSpec = dataclasses.field(default_factory=DoubtSpec)
     policy: PolicySpec = dataclasses.field(default_factory=PolicySpec)
 
+    def __post_init__(self) -> None:
+        checked(self.seed)
+
 
 def read_scenario(path: Path | None) -> Scenario:
     """Return the scenario of a TOML file, the empty one without a file.
@@ -235,3 +239,5 @@ def _built(record: Any, table: Any, where: str) -> Any:
         return build(record, table, where)
     except CatalogError as error:
         raise ScenarioError(str(error)) from error
+    except WorkloadError as error:
+        raise ScenarioError(f"{where}: {error}") from error

@@ -21,6 +21,7 @@ from inferometer.workload.agent_runs import (
 from inferometer.workload.agent_spec import AgentsSpec
 from inferometer.workload.arrivals import arrivals, unit_gaps
 from inferometer.workload.sampling import draw, thoughts
+from inferometer.workload.seed import checked
 from inferometer.workload.spec import PrefixSpec, WorkloadSpec
 from inferometer.workload.trace import Floats, Ints, Prefixes, Trace
 
@@ -44,8 +45,7 @@ def synthesise(spec: WorkloadSpec, *, seed: int = 0) -> Trace:
         CatalogError: unknown profile.
     """
     span = spec.duration if spec.duration is not None else (spec.requests or 0) / spec.rate
-    if not 0 <= seed < 2**63:
-        raise WorkloadError(f"seed {seed}: a whole number from 0 to 2^63 - 1 is wanted")
+    checked(seed)
     if span * spec.rate > MOST:
         raise WorkloadError(f"workload: {span * spec.rate:.3g} requests; {MOST:,} are the most")
     reach = span if spec.duration else _ample(spec, span)
