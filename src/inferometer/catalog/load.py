@@ -24,6 +24,7 @@ from typing import Any, Protocol, TypeVar
 
 from inferometer.catalog.names import Named, index
 from inferometer.catalog.schema import R, Record, build, collecting, refuse, unknown_keys
+from inferometer.catalog.sections import Records, sections
 from inferometer.errors import CatalogError
 
 DATA = resources.files("inferometer.catalog") / "data"
@@ -52,6 +53,20 @@ def read_toml(file: Traversable | Path, record: type[K]) -> dict[str, K]:
         CatalogError: any fault of the file, all of them in one message.
     """
     return _records(_tables(file), record, {}, _label(file))
+
+
+def shipped_records(name: str, record: type[K]) -> Mapping[str, K]:
+    """Return the records of a file of the catalogue's data folder by key, none of them read yet.
+
+    Raises:
+        CatalogError: from the mapping, where the record asked for is at fault.
+    """
+    file = shipped(name)
+
+    def made(key: str, text: str) -> K:
+        return _records(_parsed(text, _label(file)), record, {}, _label(file))[key]
+
+    return Records(sections(_text(file)), made)
 
 
 def overlaid(base: Mapping[str, K], record: type[K], section: str, overlay: Path) -> dict[str, K]:
@@ -118,7 +133,11 @@ def _text(file: Traversable | Path) -> str:
 
 
 def _tables(file: Traversable | Path) -> dict[str, Any]:
+    return _parsed(_text(file), _label(file))
+
+
+def _parsed(text: str, label: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(_text(file))
+        return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise CatalogError(f"{_label(file)}: not valid TOML: {error}") from error
+        raise CatalogError(f"{label}: not valid TOML: {error}") from error

@@ -22,6 +22,7 @@ from inferometer.catalog.load import shipped
 from inferometer.catalog.model_files import is_path, model_in, models_in, read_model
 from inferometer.catalog.names import normalise, resolve
 from inferometer.catalog.schema import PROVENANCE, build
+from inferometer.catalog.sections import Records, sections
 from inferometer.catalog.source import Source
 from inferometer.errors import CatalogError
 
@@ -67,18 +68,24 @@ class Entry:
 @functools.cache
 def _entries() -> Mapping[str, Entry]:
     """Return all shipped models by key, unread."""
-    found: dict[str, Entry] = {}
+    texts, files = dict[str, str](), dict[str, str]()
     for file in sorted(shipped("models").iterdir(), key=lambda f: f.name):
         if file.name.endswith(".toml"):
-            for key, raw in tomllib.loads(file.read_text(encoding="utf-8")).items():
-                found[key] = Entry(
-                    key=key,
-                    name=str(raw.get("name", key)),
-                    aliases=tuple(raw.get("aliases", ())),
-                    raw=raw,
-                    where=f"catalog/data/models/{file.name}: {key}",
-                )
-    return found
+            found = sections(file.read_text(encoding="utf-8"))
+            texts |= found
+            files |= dict.fromkeys(found, file.name)
+    return Records(texts, lambda key, text: _entry(key, text, files[key]))
+
+
+def _entry(key: str, text: str, file: str) -> Entry:
+    raw = tomllib.loads(text)[key]
+    return Entry(
+        key=key,
+        name=str(raw.get("name", key)),
+        aliases=tuple(raw.get("aliases", ())),
+        raw=raw,
+        where=f"catalog/data/models/{file}: {key}",
+    )
 
 
 @functools.cache

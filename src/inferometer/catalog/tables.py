@@ -1,4 +1,4 @@
-"""The catalogue's tables, each read from its file once, on first use.
+"""The catalogue's tables, each record read from its file once, on first use.
 
 Every table takes an overlay: a file of the user or of a calibration whose records lie on top.
 """
@@ -12,7 +12,7 @@ from inferometer.catalog.engines import Engine
 from inferometer.catalog.grids import Facility, Grid
 from inferometer.catalog.hardware import Accelerator, Node
 from inferometer.catalog.lengths import DiurnalProfile, LengthProfile
-from inferometer.catalog.load import K, overlaid, read_toml, shipped
+from inferometer.catalog.load import K, overlaid, shipped_records
 from inferometer.catalog.names import resolve
 from inferometer.catalog.number_format import NumberFormat
 from inferometer.catalog.ownership import Colocation, Depreciation, OwnerHabits, Server
@@ -22,7 +22,7 @@ from inferometer.catalog.trade_names import accelerator_named
 
 @functools.cache
 def _table(record: type[K], section: str) -> Mapping[str, K]:
-    return read_toml(shipped(f"{section}.toml"), record)
+    return shipped_records(f"{section}.toml", record)
 
 
 def table(record: type[K], section: str, overlay: Path | None = None) -> Mapping[str, K]:
