@@ -32,8 +32,9 @@ def test_no_model_is_in_two_files() -> None:
 
 
 def test_records_one_by_one_are_those_of_the_whole_file() -> None:
-    cut, whole = shipped_records("accelerators.toml", Accelerator), read_toml(
-        shipped("accelerators.toml"), Accelerator
+    cut, whole = (
+        shipped_records("accelerators.toml", Accelerator),
+        read_toml(shipped("accelerators.toml"), Accelerator),
     )
     assert dict(cut) == whole
     assert len(cut) == len(whole)
