@@ -2,8 +2,10 @@
 
 300 ShareGPT requests to Llama 3.1 8B on one RTX PRO 6000 (vLLM 0.19, published with LLMServingSim).
 Settings assumed: vLLM's defaults for this accelerator, but for 128 running sequences, where the
-run's own log levels off. Nothing is fitted to this run. TTFT is first_token_ts - queued_ts and E2E
-last_token_ts - queued_ts, both inside the engine, so HTTP and tokeniser do not count.
+run's own log levels off. The edition of the card is not stated: the server edition is assumed,
+`--gpu rtx-pro-6000-workstation` takes the other. Nothing is fitted to this run. TTFT is
+first_token_ts - queued_ts and E2E last_token_ts - queued_ts, both inside the engine, so HTTP and
+tokeniser do not count.
 """
 
 import argparse
@@ -34,11 +36,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     parser.add_argument("--prior", action="store_true", help="parameters before any fit")
+    parser.add_argument("--gpu", default="rtx-pro-6000", help="edition of the accelerator")
     parser.add_argument("--plot", type=Path, help="image of both time series")
     options = parser.parse_args()
     folder = Path(os.environ.get("INFEROMETER_DATA", "../shared/data")) / "traces"
     parameters = prior() if options.prior else efficiencies()
-    run = replayed(folder, parameters)
+    run = replayed(folder, parameters, options.gpu)
     found = compared(run, folder)
     lines = (f"{name}: {value:,.4g}" for name, value in found.items())
     sys.stdout.write((json.dumps(found) if options.json else "\n".join(lines)) + "\n")
@@ -54,10 +57,10 @@ def prior() -> Efficiencies:
     }
 
 
-def replayed(folder: Path, parameters: Efficiencies) -> Simulation:
-    """Return the simulation of the run's workload."""
+def replayed(folder: Path, parameters: Efficiencies, gpu: str) -> Simulation:
+    """Return the simulation of the run's workload on an edition of the accelerator."""
     bf16, vllm = number_format("bf16"), engine("vllm")
-    chip = accelerator("RTXPRO6000")
+    chip = accelerator(gpu)
     built = Deployment(
         model=model("llama-3.1-8b"),
         accelerator=chip,

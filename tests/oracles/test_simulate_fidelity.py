@@ -11,6 +11,7 @@ from inferometer.catalog.efficiency import efficiencies
 
 ROOT = Path(__file__).parent.parent.parent
 WITHIN, WHOLE = 0.15, 0.05
+CHIP = "rtx-pro-6000"
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def replay(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_schedule_follows_the_run(data: Path, replay: ModuleType) -> None:
     """With parameters from the literature the whole run is near: what is left is the chip."""
-    run = replay.replayed(data / "traces", replay.prior())
+    run = replay.replayed(data / "traces", replay.prior(), CHIP)
     found = replay.compared(run, data / "traces")
     assert run.counts.finished == 300
     assert run.series.running.max() == 128
@@ -31,9 +32,10 @@ def test_schedule_follows_the_run(data: Path, replay: ModuleType) -> None:
     assert abs(found["total_error"]) < 0.1
 
 
-@pytest.mark.xfail(reason="the fitted bandwidths are too low for RTX PRO 6000", strict=False)
+@pytest.mark.xfail(reason="the fitted KV bandwidth is too low for RTX PRO 6000", strict=False)
 def test_shipped_parameters_reproduce_the_run(data: Path, replay: ModuleType) -> None:
-    found = replay.compared(replay.replayed(data / "traces", efficiencies()), data / "traces")
+    run = replay.replayed(data / "traces", efficiencies(), CHIP)
+    found = replay.compared(run, data / "traces")
     latencies = [e for n, e in found.items() if n.endswith("error") and n != "total_error"]
     assert np.abs(latencies).max() < WITHIN
     assert abs(found["total_error"]) < WHOLE

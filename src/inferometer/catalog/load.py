@@ -62,9 +62,10 @@ def shipped_records(name: str, record: type[K]) -> Mapping[str, K]:
         CatalogError: from the mapping, where the record asked for is at fault.
     """
     file = shipped(name)
+    label = _label(file)
 
     def made(key: str, text: str) -> K:
-        return _records(_parsed(text, _label(file)), record, {}, _label(file))[key]
+        return _records(_parsed(text, label), record, {}, label)[key]
 
     return Records(sections(_text(file)), made)
 
@@ -86,9 +87,9 @@ def read_csv(file: Traversable | Path, record: type[R]) -> tuple[R, ...]:
     Raises:
         CatalogError: any fault of the file, all of them in one message.
     """
-    faults, rows = list[str](), list[R]()
+    faults, rows, label = list[str](), list[R](), _label(file)
     for number, cells in enumerate(csv.DictReader(io.StringIO(_text(file)), strict=True), start=2):
-        where = f"{_label(file)}: line {number}"
+        where = f"{label}: line {number}"
         with collecting(faults):
             if None in cells or None in cells.values():
                 raise CatalogError(f"{where}: the number of cells differs from the header's")

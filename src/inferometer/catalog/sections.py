@@ -43,13 +43,10 @@ class Records(Mapping[str, K], Generic[K]):
     def __init__(self, texts: Mapping[str, str], make: Callable[[str, str], K]) -> None:
         self._texts, self._make, self._made = texts, make, dict[str, K]()
 
-    def __getitem__(self, key: str) -> K:
+    def __getitem__(self, key: str, /) -> K:
         if key not in self._made:
             self._made[key] = self._make(key, self._texts[key])
         return self._made[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._texts
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._texts)
