@@ -4,11 +4,11 @@ import tomllib
 
 import pytest
 
-from inferometer.catalog import load
+from inferometer.catalog import load, tables
 from inferometer.catalog.hardware import Accelerator
-from inferometer.catalog.load import read_toml, shipped, shipped_records
+from inferometer.catalog.load import read_toml, shipped, shipped_record, shipped_texts
 from inferometer.catalog.models import models
-from inferometer.catalog.sections import Records, sections
+from inferometer.catalog.sections import sections
 
 CUT = sorted(
     [f"{name}.toml" for name in load.SECTIONS if name != "models"]
@@ -31,13 +31,19 @@ def test_no_model_is_in_two_files() -> None:
     assert sum(len(sections(f.read_text(encoding="utf-8"))) for f in files) == len(models())
 
 
-def test_records_one_by_one_are_those_of_the_whole_file() -> None:
-    cut, whole = (
-        shipped_records("accelerators.toml", Accelerator),
-        read_toml(shipped("accelerators.toml"), Accelerator),
-    )
-    assert dict(cut) == whole
-    assert len(cut) == len(whole)
+def test_a_record_read_alone_is_the_one_of_the_whole_file() -> None:
+    file = "accelerators.toml"
+    whole = read_toml(shipped(file), Accelerator)
+    assert {key: shipped_record(file, Accelerator, key) for key in shipped_texts(file)} == whole
+    assert tables.accelerators() == whole
+
+
+def test_one_name_gives_one_record_however_it_is_asked_for() -> None:
+    chip = tables.accelerator("h100-sxm")
+    assert tables.accelerator("NVIDIA H100 SXM") is chip
+    assert tables.accelerators()["h100-sxm"] is chip
+    assert tables.node("h100-sxm") is tables.nodes()["h100-sxm"]
+    assert tables.engine("vllm") is tables.engines()["vllm"]
 
 
 def test_headers_with_quotes_points_and_comments() -> None:
@@ -45,19 +51,3 @@ def test_headers_with_quotes_points_and_comments() -> None:
     parts = sections(text)
     assert {key: tomllib.loads(part)[key] for key, part in parts.items()} == tomllib.loads(text)
     assert list(parts) == ["a.1", "b-2"]
-
-
-def test_a_record_is_made_once_and_only_when_asked_for() -> None:
-    made = list[str]()
-
-    def make(key: str, text: str) -> str:
-        made.append(key)
-        return text
-
-    records = Records({"a": "1", "b": "2"}, make)
-    assert list(records) == ["a", "b"]
-    assert made == []
-    assert [records["b"], records["b"]] == ["2", "2"]
-    assert made == ["b"]
-    with pytest.raises(KeyError):
-        records["c"]

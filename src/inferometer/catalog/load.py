@@ -14,6 +14,7 @@ gives, a new key must be complete.
 """
 
 import csv
+import functools
 import io
 import tomllib
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ from typing import Any, Protocol, TypeVar
 
 from inferometer.catalog.names import Named, index
 from inferometer.catalog.schema import R, Record, build, collecting, refuse, unknown_keys
-from inferometer.catalog.sections import Records, sections
+from inferometer.catalog.sections import sections
 from inferometer.errors import CatalogError
 
 DATA = resources.files("inferometer.catalog") / "data"
@@ -55,19 +56,21 @@ def read_toml(file: Traversable | Path, record: type[K]) -> dict[str, K]:
     return _records(_tables(file), record, {}, _label(file))
 
 
-def shipped_records(name: str, record: type[K]) -> Mapping[str, K]:
-    """Return the records of a file of the catalogue's data folder by key, none of them read yet.
+@functools.cache
+def shipped_texts(name: str) -> Mapping[str, str]:
+    """Return what each record of a file of the catalogue's data folder says, by key, unparsed."""
+    return sections(_text(shipped(name)))
+
+
+@functools.cache
+def shipped_record(name: str, record: type[K], key: str) -> K:
+    """Return one record of such a file; no other is read.
 
     Raises:
-        CatalogError: from the mapping, where the record asked for is at fault.
+        CatalogError: it is at fault.
     """
-    file = shipped(name)
-    label = _label(file)
-
-    def made(key: str, text: str) -> K:
-        return _records(_parsed(text, label), record, {}, label)[key]
-
-    return Records(sections(_text(file)), made)
+    label = _label(shipped(name))
+    return _records(_parsed(shipped_texts(name)[key], label), record, {}, label)[key]
 
 
 def overlaid(base: Mapping[str, K], record: type[K], section: str, overlay: Path) -> dict[str, K]:

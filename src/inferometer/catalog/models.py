@@ -18,11 +18,10 @@ from inferometer.catalog.architecture import (
     Model,
 )
 from inferometer.catalog.huggingface import read_config
-from inferometer.catalog.load import shipped
+from inferometer.catalog.load import shipped, shipped_texts
 from inferometer.catalog.model_files import is_path, model_in, models_in, read_model
 from inferometer.catalog.names import normalise, resolve
 from inferometer.catalog.schema import PROVENANCE, build
-from inferometer.catalog.sections import Records, sections
 from inferometer.catalog.source import Source
 from inferometer.errors import CatalogError
 
@@ -66,26 +65,30 @@ class Entry:
 
 
 @functools.cache
-def _entries() -> Mapping[str, Entry]:
-    """Return all shipped models by key, unread."""
-    texts, files = dict[str, str](), dict[str, str]()
-    for file in sorted(shipped("models").iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".toml"):
-            found = sections(file.read_text(encoding="utf-8"))
-            texts |= found
-            files |= dict.fromkeys(found, file.name)
-    return Records(texts, lambda key, text: _entry(key, text, files[key]))
+def _files() -> Mapping[str, str]:
+    """Return the file of every shipped model by key."""
+    names = sorted(file.name for file in shipped("models").iterdir())
+    files = [f"models/{name}" for name in names if name.endswith(".toml")]
+    return {key: file for file in files for key in shipped_texts(file)}
 
 
-def _entry(key: str, text: str, file: str) -> Entry:
-    raw = tomllib.loads(text)[key]
+@functools.cache
+def _entry(key: str) -> Entry:
+    file = _files()[key]
+    raw = tomllib.loads(shipped_texts(file)[key])[key]
     return Entry(
         key=key,
         name=str(raw.get("name", key)),
         aliases=tuple(raw.get("aliases", ())),
         raw=raw,
-        where=f"catalog/data/models/{file}: {key}",
+        where=f"catalog/data/{file}: {key}",
     )
+
+
+@functools.cache
+def _entries() -> Mapping[str, Entry]:
+    """Return all shipped models by key, their config.json unread."""
+    return {key: _entry(key) for key in _files()}
 
 
 @functools.cache
@@ -95,7 +98,7 @@ def models() -> Mapping[str, Model]:
     Raises:
         CatalogError: a shipped file is at fault.
     """
-    return {key: _model(key) for key in _entries()}
+    return {key: _model(key) for key in _files()}
 
 
 def model(name: str, overlay: Path | None = None) -> Model:
@@ -118,6 +121,8 @@ def model(name: str, overlay: Path | None = None) -> Model:
 
 
 def _shipped(name: str) -> Model:
+    if name in _files():
+        return _model(name)
     try:
         return _model(resolve(_entries(), name, kind="model").key)
     except CatalogError:
@@ -137,7 +142,7 @@ def _plain(name: str) -> str:
 
 @functools.cache
 def _model(key: str) -> Model:
-    entry = _entries()[key]
+    entry = _entry(key)
     record, where = dict(entry.raw), entry.where
     if not isinstance(record.get("config"), dict):
         raise CatalogError(f"{where}.config: missing; it holds the fields of config.json")

@@ -1,4 +1,4 @@
-"""Records of a shipped file, each parsed and built when it is first asked for.
+"""Texts of the records of a shipped file, so that each is parsed when it is first asked for.
 
 Most commands want one accelerator of eighty and one model of a hundred, and parsing all takes
 longer than the answer. A file is cut at the headers of its top-level tables; what a record says is
@@ -7,10 +7,6 @@ file, and that every record can be built, is held by tests; files of users are r
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Generic, TypeVar
-
-K = TypeVar("K")
 
 _HEADER = re.compile(r'^\[(?:"([^"\n]+)"|([\w-]+))(?:\.[^\n]+)?\][ \t]*(?:#.*)?$', re.MULTILINE)
 """Header of a table, or of a table inside it: [h100-sxm], ["llama-3.1-8b".config]."""
@@ -30,26 +26,3 @@ def sections(text: str) -> dict[str, str]:
         name = mark[1] or mark[2]
         found[name] = found.get(name, "") + text[mark.start() : end]
     return found
-
-
-class Records(Mapping[str, K], Generic[K]):
-    """Records by key, made when they are first asked for and kept.
-
-    Args:
-        texts: What each says, by key.
-        make: Makes a record of key and text.
-    """
-
-    def __init__(self, texts: Mapping[str, str], make: Callable[[str, str], K]) -> None:
-        self._texts, self._make, self._made = texts, make, dict[str, K]()
-
-    def __getitem__(self, key: str, /) -> K:
-        if key not in self._made:
-            self._made[key] = self._make(key, self._texts[key])
-        return self._made[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._texts)
-
-    def __len__(self) -> int:
-        return len(self._texts)

@@ -12,8 +12,8 @@ from inferometer.catalog.engines import Engine
 from inferometer.catalog.grids import Facility, Grid
 from inferometer.catalog.hardware import Accelerator, Node
 from inferometer.catalog.lengths import DiurnalProfile, LengthProfile
-from inferometer.catalog.load import K, overlaid, shipped_records
-from inferometer.catalog.names import resolve
+from inferometer.catalog.load import K, overlaid, shipped_record, shipped_texts
+from inferometer.catalog.names import index, resolve
 from inferometer.catalog.number_format import NumberFormat
 from inferometer.catalog.ownership import Colocation, Depreciation, OwnerHabits, Server
 from inferometer.catalog.terms import Commitment, Egress, Operations, Trend
@@ -22,7 +22,18 @@ from inferometer.catalog.trade_names import accelerator_named
 
 @functools.cache
 def _table(record: type[K], section: str) -> Mapping[str, K]:
-    return shipped_records(f"{section}.toml", record)
+    file = f"{section}.toml"
+    found = {key: shipped_record(file, record, key) for key in shipped_texts(file)}
+    index(found, origin=f"catalog/data/{file}")  # refuses one name for two records
+    return found
+
+
+def _exact(record: type[K], section: str, name: str, overlay: Path | None) -> K | None:
+    """Return the shipped record of that very key, reading no other; None if there is none."""
+    file = f"{section}.toml"
+    if overlay is not None or name not in shipped_texts(file):
+        return None
+    return shipped_record(file, record, name)
 
 
 def table(record: type[K], section: str, overlay: Path | None = None) -> Mapping[str, K]:
@@ -126,7 +137,8 @@ def accelerator(name: str, overlay: Path | None = None) -> Accelerator:
     Raises:
         CatalogError: there is none; the message lists the nearest names.
     """
-    return accelerator_named(accelerators(overlay), name)
+    exact = _exact(Accelerator, "accelerators", name, overlay)
+    return exact or accelerator_named(accelerators(overlay), name)
 
 
 def node(name: str, overlay: Path | None = None) -> Node:
@@ -135,6 +147,8 @@ def node(name: str, overlay: Path | None = None) -> Node:
     Raises:
         CatalogError: there is none; the message lists the nearest names.
     """
+    if exact := _exact(Node, "nodes", name, overlay):
+        return exact
     known = nodes(overlay)
     return known[name] if name in known else resolve(known, accelerator(name, overlay).key)
 
@@ -145,7 +159,8 @@ def number_format(name: str, overlay: Path | None = None) -> NumberFormat:
     Raises:
         CatalogError: there is none; the message lists the nearest names.
     """
-    return resolve(formats(overlay), name, kind="number format")
+    exact = _exact(NumberFormat, "formats", name, overlay)
+    return exact or resolve(formats(overlay), name, kind="number format")
 
 
 def engine(name: str, overlay: Path | None = None) -> Engine:
@@ -154,7 +169,8 @@ def engine(name: str, overlay: Path | None = None) -> Engine:
     Raises:
         CatalogError: there is none; the message lists the nearest names.
     """
-    return resolve(engines(overlay), name, kind="engine")
+    exact = _exact(Engine, "engines", name, overlay)
+    return exact or resolve(engines(overlay), name, kind="engine")
 
 
 def grid(name: str, overlay: Path | None = None) -> Grid:
@@ -190,7 +206,8 @@ def facility(name: str, overlay: Path | None = None) -> Facility:
     Raises:
         CatalogError: there is none; the message lists the nearest names.
     """
-    return resolve(facilities(overlay), name, kind="facility")
+    exact = _exact(Facility, "facilities", name, overlay)
+    return exact or resolve(facilities(overlay), name, kind="facility")
 
 
 def length_profile(name: str, overlay: Path | None = None) -> LengthProfile:
