@@ -57,7 +57,7 @@ def test_fleet_adds_up(scenario: str, capsys: pytest.CaptureFixture[str]) -> Non
 def test_options_lie_on_top(
     scenario: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    plot = tmp_path / "fleet.png"
+    plot = tmp_path / "fleet.svg"
     options = ("--slot", "1.4 h", "--prompt-classes", "1", "--electricity", "0.12 USD/kWh")
     found = answer(capsys, scenario, *options, "--grid", "us", "--plot", str(plot))
     assert len(found["classes"]) == 2
@@ -65,7 +65,10 @@ def test_options_lie_on_top(
     assert found["best"]["power_usd"] == pytest.approx(
         found["best"]["energy_j"] * 0.12 / 3.6e6, rel=1e-6
     )
-    assert plot.stat().st_size > 10_000
+    drawn = plot.read_text(encoding="utf-8")
+    hourly = found["best"]["cost_usd"] / (2 * found["slot_s"] / 3600)
+    assert f">{hourly:,.2f} USD/h on average, " in drawn
+    assert ">accelerators on<" in drawn
     assert run(["fleet", scenario]) == 0
     assert "best single type" in capsys.readouterr().out
 

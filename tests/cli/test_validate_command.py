@@ -57,6 +57,14 @@ def test_json_gives_groups_and_regret(file: Path, capsys: pytest.CaptureFixture[
     assert found["regret"][-1]["model"] == "mean"
 
 
+def test_the_plot_tells_units(file: Path, tmp_path: Path) -> None:
+    plot = tmp_path / "errors.svg"
+    assert run(["validate", str(file), "--plot", str(plot)]) == OK
+    text = plot.read_text(encoding="utf-8")
+    assert text.count(">measured (ms)<") == text.count(">predicted (ms)<") == 2  # TTFT and TPOT
+    assert run(["validate", str(file), "--plot", str(tmp_path / "errors.pdf")]) == BAD_INPUT
+
+
 @pytest.mark.parametrize("arguments", [["no-such.csv"], ["--by", "colour"]])
 def test_bad_input_leaves_with_two(
     file: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]

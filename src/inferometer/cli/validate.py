@@ -41,7 +41,7 @@ def validate(
         overlay: TOML file of a calibration that lies on top of the shipped efficiencies.
         regret: Whether to report what choosing by prediction would have cost, inside one kind of
             accelerator and, at today's rents, among several.
-        plot: Image or PDF to draw predictions against measurements into.
+        plot: PNG or SVG file to draw predictions against measurements to.
         format: A table for people, or JSON.
     """
     from inferometer.calibrate.files import read

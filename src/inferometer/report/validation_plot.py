@@ -10,6 +10,12 @@ from inferometer.calibrate.verdict import Verdict, quantity
 from inferometer.errors import ScenarioError
 from inferometer.report.charts import INK, SERIES, plain_log, quieten, save
 
+CROWD = 1000
+"""Rows beyond which points are drawn small."""
+
+UNITS = {"rate": "tokens or requests per s", "power": "W", "energy": "J per token or request"}
+"""Unit of each quantity; the others are times, in ms."""
+
 
 def draw(verdicts: Sequence[Verdict], path: Path) -> None:
     """Write a figure of all predicted verdicts; the ending of `path` gives the format.
@@ -29,14 +35,16 @@ def draw(verdicts: Sequence[Verdict], path: Path) -> None:
         measured = np.array([v.measured for v in found])
         predicted = np.array([v.predicted for v in found])
         top, bottom = axes[0, column], axes[1, column]
-        top.loglog(measured, predicted, ".", color=SERIES[0], markersize=2, alpha=0.5)
+        dots = {"color": SERIES[0], "markersize": 2 if len(found) > CROWD else 5, "alpha": 0.5}
+        top.loglog(measured, predicted, ".", **dots)
         ends = [measured.min(), measured.max()]
         top.loglog(ends, ends, color=INK, linewidth=0.8)
-        top.set(title=name, ylabel="predicted")
+        unit = UNITS.get(name, "ms")
+        top.set(title=name, ylabel=f"predicted ({unit})")
         errors = np.log(predicted / measured)
-        bottom.semilogx(measured, errors, ".", color=SERIES[0], markersize=2, alpha=0.5)
+        bottom.semilogx(measured, errors, ".", **dots)
         bottom.axhline(0, color=INK, linewidth=0.8)
-        bottom.set(xlabel="measured", ylabel="ln(predicted / measured)")
+        bottom.set(xlabel=f"measured ({unit})", ylabel="ln(predicted / measured)")
         for each in (top, bottom):
             quieten(each)
         plain_log(bottom.xaxis)
