@@ -202,3 +202,12 @@ def test_an_engine_elsewhere_is_not_described_as_this_machine(tmp_path: Path) ->
         calibrated_here(
             away, tmp_path / "m.gguf", Setting(), tmp_path / "o.toml", pytest.fail, machine=MACHINE
         )
+
+
+def test_one_slot_is_too_few_to_tell_a_sequence_from_a_step(tmp_path: Path) -> None:
+    here = Endpoint(url="http://127.0.0.1:9", model="m")
+    with pytest.raises(ScenarioError, match=r"slots is 1: .*2 slots or more"):
+        calibrated_here(
+            here, tmp_path / "m.gguf", Setting(slots=1), tmp_path / "o.toml", pytest.fail,
+            machine=MACHINE,
+        )  # fmt: skip

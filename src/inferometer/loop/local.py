@@ -71,18 +71,23 @@ def calibrated_here(
 
     Raises:
         EngineError: the engine went away.
-        ScenarioError: an engine that may run elsewhere, a sweep that cannot be fitted, or a file
-            that cannot be written.
+        ScenarioError: an engine that may run elsewhere or has one slot, a sweep that cannot be
+            fitted, or a file that cannot be written.
     """
     if not is_local(endpoint.url):
         raise ScenarioError(
             f"endpoint {endpoint.url!r:.80} may be another machine's, and this one is described: "
             "name an engine here as http://127.0.0.1:PORT"
         )
+    if setting.slots < 2:
+        raise ScenarioError(
+            f"slots is {setting.slots}: the time of a sequence is told from that of a step by "
+            "running more than one; start the engine with 2 slots or more"
+        )
     chip = machine or this_machine()
     day = dt.datetime.now(dt.UTC).date()
     text = records(chip, slots=setting.slots, day=day)
-    found = sweep(endpoint, max(setting.slots, 2), sizes=sizes, say=say)
+    found = sweep(endpoint, setting.slots, sizes=sizes, say=say)
     with tempfile.TemporaryDirectory() as folder:
         bare = Path(folder) / "machine.toml"
         bare.write_text(text, encoding="utf-8")

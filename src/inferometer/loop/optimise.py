@@ -147,7 +147,7 @@ def _predict(walk: Sequence[Candidate], task: Task, bed: Bed) -> None:
             continue
         if one.family not in overlays:
             bed.say(f"sweep of {one.family}")
-            overlays[one.family] = overlay(bed, one.setting, min(most, 8), task.sizes)
+            overlays[one.family] = overlay(bed, one.setting, min(max(most, 2), 8), task.sizes)
         one.predicted = forecast(
             task.trace, bed.file(one.setting), one.setting, overlays[one.family],
             clients=one.setting.slots, draw=bed.machine.draw,
