@@ -12,9 +12,9 @@ from meter_cases import amounts as all_amounts
 from meter_cases import attempt
 
 from inferometer.errors import LedgerError
-from inferometer.meter.price_list import PICO_PER_MTOK, listed
+from inferometer.meter.price_list import listed
 from inferometer.meter.price_overrides import overrides
-from inferometer.meter.prices import PriceTable, amounts, priced
+from inferometer.meter.prices import PICO_PER_MTOK, PriceTable, amounts, priced
 from inferometer.meter.record import Attempt
 
 NS = 10**9

@@ -16,7 +16,7 @@ import msgspec
 from inferometer.catalog.names import nearest
 from inferometer.errors import GatewayError
 from inferometer.meter.addresses import endpoint, url_faults
-from inferometer.meter.record import LARGEST
+from inferometer.meter.record import LARGEST, SELF_HOSTED
 from inferometer.toml_file import read_toml
 
 Priority = Literal["interactive", "standard", "batch"]
@@ -98,7 +98,7 @@ class Upstream:
     name: str
     url: str
     models: Mapping[str, str]
-    provider: str = "self-hosted"
+    provider: str = SELF_HOSTED
     key: str = ""
     routes: tuple[str, ...] = ("chat", "completions", "embeddings", "responses")
     weight: float = 1.0
@@ -114,7 +114,7 @@ class Upstream:
 
     def tier(self, named: str) -> str:
         """Return a service tier as it is billed: an engine of our own has none."""
-        return "" if self.provider == "self-hosted" else named
+        return "" if self.provider == SELF_HOSTED else named
 
     @property
     def address(self) -> SplitResult:

@@ -9,7 +9,6 @@ import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from hashlib import blake2b
 from importlib.metadata import version
 
 from genai_prices import data
@@ -24,11 +23,8 @@ from genai_prices.types import (
 
 from inferometer.catalog.load import read_toml, shipped
 from inferometer.catalog.tokens import TierDiscount
-from inferometer.meter.prices import DAY_MINUTES, Offer, PriceRow
-from inferometer.meter.rollup import NS
+from inferometer.meter.prices import DAY_MINUTES, Offer, offer, pico
 
-PICO_PER_MTOK = 1_000_000
-"""Pico-dollars a token in a dollar per million tokens."""
 _FIELDS = (  # price of each class of tokens, the first that the list has
     ("input_mtok",),
     ("cache_read_mtok", "input_mtok"),
@@ -63,45 +59,6 @@ def listed(provider: str, model: str, tier: str) -> Iterator[Offer]:
             for above, picos in _steps(charged, own):
                 key = (seller.id, sold.id, tier, day.isoformat())
                 yield offer(key, picos, above=above, minutes=(first, end), source=source)
-
-
-def offer(
-    key: tuple[str, str, str, str],
-    picos: tuple[int | None, ...],
-    *,
-    above: int = 0,
-    minutes: tuple[int, int] = (0, DAY_MINUTES),
-    source: str,
-) -> Offer:
-    """Return an offer whose row's id holds what it says, so that a changed price is a new id.
-
-    Args:
-        key: Provider, model, tier and ISO day of the start.
-        picos: Pico-dollars per token by class.
-        above: Threshold of input tokens.
-        minutes: Minutes of the day.
-        source: Where it is from.
-    """
-    provider, model, tier, day = key
-    digest = blake2b(repr((key, picos, above, minutes)).encode(), digest_size=4).hexdigest()
-    row = PriceRow(
-        id=f"{provider}/{model}{':' if tier else ''}{tier}@{day}#{digest}",
-        provider=provider,
-        model=model,
-        tier=tier,
-        valid_from=day,
-        picos=picos,
-        above=above,
-        minutes=minutes,
-        source=source,
-    )
-    start = dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), dt.UTC)
-    return Offer(int(start.timestamp()) * NS, row)
-
-
-def pico(usd_per_mtok: Decimal) -> int:
-    """Return a price per million tokens as pico-dollars per token, to the nearest."""
-    return round(usd_per_mtok * PICO_PER_MTOK)
 
 
 @functools.cache

@@ -24,8 +24,7 @@ from typing import Any
 
 from inferometer.catalog.names import nearest
 from inferometer.errors import LedgerError
-from inferometer.meter.price_list import PICO_PER_MTOK, offer
-from inferometer.meter.prices import TIERS, Offer
+from inferometer.meter.prices import PICO_PER_MTOK, TIERS, Offer, offer
 from inferometer.toml_file import read_toml
 
 DEAREST = 1_000_000

@@ -4,7 +4,10 @@ Unit prices are pico-dollars per token, amounts nano-dollars. A line is rounded 
 the nearest nano-dollar, and the classes by largest remainder, so that they add up to it.
 """
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
+from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +15,8 @@ import msgspec
 from inferometer.meter.record import NANOS, Attempt
 
 MINUTE_NS = 60_000_000_000
+PICO_PER_MTOK = 1_000_000
+"""Pico-dollars a token in a dollar per million tokens."""
 DAY_MINUTES = 1440
 TIERS = ("", "batch", "flex", "priority")
 """Service tiers; the first is the standard one."""
@@ -53,6 +58,45 @@ class Offer(NamedTuple):
 
     starts_ns: int
     row: PriceRow
+
+
+def offer(
+    key: tuple[str, str, str, str],
+    picos: tuple[int | None, ...],
+    *,
+    above: int = 0,
+    minutes: tuple[int, int] = (0, DAY_MINUTES),
+    source: str,
+) -> Offer:
+    """Return an offer whose row's id holds what it says, so that a changed price is a new id.
+
+    Args:
+        key: Provider, model, tier and ISO day of the start.
+        picos: Pico-dollars per token by class.
+        above: Threshold of input tokens.
+        minutes: Minutes of the day.
+        source: Where it is from.
+    """
+    provider, model, tier, day = key
+    digest = blake2b(repr((key, picos, above, minutes)).encode(), digest_size=4).hexdigest()
+    row = PriceRow(
+        id=f"{provider}/{model}{':' if tier else ''}{tier}@{day}#{digest}",
+        provider=provider,
+        model=model,
+        tier=tier,
+        valid_from=day,
+        picos=picos,
+        above=above,
+        minutes=minutes,
+        source=source,
+    )
+    start = dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), dt.UTC)
+    return Offer(int(start.timestamp()) * 10**9, row)
+
+
+def pico(usd_per_mtok: Decimal) -> int:
+    """Return a price per million tokens as pico-dollars per token, to the nearest."""
+    return round(usd_per_mtok * PICO_PER_MTOK)
 
 
 class PriceTable:

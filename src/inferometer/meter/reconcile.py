@@ -10,7 +10,7 @@ from operator import add
 from pathlib import Path
 
 from inferometer.errors import LedgerError
-from inferometer.meter.record import CLASSES
+from inferometer.meter.record import CLASSES, SELF_HOSTED
 from inferometer.meter.rollup import GRAINS
 from inferometer.meter.store.opening import Database
 from inferometer.meter.store.statements import NANO
@@ -93,7 +93,7 @@ def _metered(database: Database) -> dict[Key, tuple[int, int, int, int]]:
     for start, nano in database.execute(
         f"SELECT start / {DAY} * {DAY}, sum(allocation) FROM share GROUP BY 1"
     ):
-        found[_day(start), "self-hosted"] = (nano, 0, 0, 0)
+        found[_day(start), SELF_HOSTED] = (nano, 0, 0, 0)
     return found
 
 
@@ -171,7 +171,7 @@ def _add(
     except (ValueError, ArithmeticError) as error:
         raise LedgerError(f"{where}: day {day!r:.20} or cost cannot be read: {error}") from None
     own = (row.get("ServiceName") or "") == "Self-hosted inference"
-    one = found.setdefault((date, "self-hosted" if own else provider.strip().lower()), _Billed())
+    one = found.setdefault((date, SELF_HOSTED if own else provider.strip().lower()), _Billed())
     one.nano += amount
     if tokens is not None:
         one.tokens = (one.tokens or 0) + tokens

@@ -24,6 +24,8 @@ CLASSES = (
     "reasoning",
 )
 """Classes of tokens, disjoint: every token is in one of them, and each has a price."""
+SELF_HOSTED = "self-hosted"
+"""The provider of an engine of our own, which bills nobody."""
 LARGEST = 2**63 - 1
 """Largest integer that the stores hold: 9.2 billion dollars in nano-dollars."""
 LONGEST_NAME = 1024

@@ -1,5 +1,7 @@
 """The gateway's prices are the ledger's, and a bound is one."""
 
+import subprocess
+import sys
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -83,3 +85,18 @@ def test_a_tier_that_is_asked_for_is_reserved_at_the_dearer_price(tmp_path: Path
     }
     assert bounds == {"": 2_000_001_001, "priority": 4_000_000_001, "flex": 2_000_001_001}
     assert prices.bound("self-hosted", "own", 0, 10**6, "batch") is None
+
+
+def test_own_engines_load_no_price_list() -> None:
+    """It is a third of the memory of a process that needs none of it; an API's is loaded."""
+    program = (
+        "import sys; from inferometer.meter.gateway import process, pricing; "
+        "table = pricing.table_of(None); table.prepare([('self-hosted', 'gpt-4o')]); "
+        "print('genai_prices' in sys.modules, len(list(table.rows()))); "
+        "table.prepare([('openai', 'gpt-4o')]); "
+        "print('genai_prices' in sys.modules, len(list(table.rows())) > 0)"
+    )
+    found = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert found.stdout.split() == ["False", "0", "True", "True"]

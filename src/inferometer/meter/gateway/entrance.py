@@ -23,7 +23,7 @@ from inferometer.meter.gateway.reading import Call, RefusedError
 from inferometer.meter.gateway.routes import Route
 from inferometer.meter.gateway.servers import prefix_of
 from inferometer.meter.gateway.ticket import Ticket
-from inferometer.meter.record import CLASSES, Attempt
+from inferometer.meter.record import CLASSES, SELF_HOSTED, Attempt
 from inferometer.meter.usage import BYTES_PER_TOKEN
 
 
@@ -137,7 +137,7 @@ def _from_cache(
     nothing: dict[str, Any] = {f"nano_{name}": 0 for name in CLASSES}
     row = Attempt(
         request_id, 1, now, now, key.tenant, key.id, paid_for.feature, paid_for.session,
-        paid_for.run, call.model, provider="self-hosted", upstream="cache",
+        paid_for.run, call.model, provider=SELF_HOSTED, upstream="cache",
         route=call.route.name, status=200, basis="none", price="cache", flags="cache_hit",
         **nothing,
     )  # fmt: skip

@@ -1,16 +1,16 @@
 """Prices as the gateway asks for them: of a row that ended, and the most a request may cost."""
 
 import functools
+import importlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from inferometer.meter.config import Upstream
-from inferometer.meter.price_list import listed
 from inferometer.meter.price_overrides import overrides as own_rows
-from inferometer.meter.prices import PriceTable, priced
-from inferometer.meter.record import CLASSES, Attempt
+from inferometer.meter.prices import Offer, PriceTable, priced
+from inferometer.meter.record import CLASSES, SELF_HOSTED, Attempt
 
 PICO_PER_NANO = 1000
 _OUTPUT = CLASSES.index("output")
@@ -87,4 +87,14 @@ def table_of(overrides: Path | None) -> PriceTable:
     Raises:
         LedgerError: the file of own rows is wrong.
     """
-    return PriceTable(own_rows(overrides), listed) if overrides else PriceTable(listed)
+    return PriceTable(own_rows(overrides), _listed) if overrides else PriceTable(_listed)
+
+
+def _listed(provider: str, model: str, tier: str) -> Iterable[Offer]:
+    """Return the price list's offers; it has 18 MiB, which a gateway of own engines never loads."""
+    if provider == SELF_HOSTED:
+        return ()
+    found: Iterable[Offer] = importlib.import_module("inferometer.meter.price_list").listed(
+        provider, model, tier
+    )
+    return found
