@@ -76,7 +76,8 @@ class Tap:
     def _cut(self) -> bytes:
         """Look at the whole events that are kept; return them as they are passed on."""
         start = max(0, self._searched - 3)  # an end may lie across two reads
-        cut = max(self._rest.rfind(b"\n\n", start) + 2, self._rest.rfind(b"\n\r\n", start) + 3)
+        cut = self._rest.rfind(b"\n\n", start) + 2
+        cut = max(cut, self._rest.rfind(b"\n\r\n", max(start, cut - 2)) + 3)
         out = b""
         if cut > 2:
             whole = bytes(self._rest[:cut])
