@@ -11,6 +11,7 @@ from meter_cases import attempt, attempts, stored, sums
 from inferometer.errors import LedgerError
 from inferometer.meter.rollup import KEY
 from inferometer.meter.store.migrations import MIGRATIONS
+from inferometer.meter.store.opening import open_database
 from inferometer.meter.store.sqlite import SqliteLedger, connect
 
 Open = Callable[[Path], SqliteLedger]
@@ -123,3 +124,17 @@ def test_commits_are_synced(opened: Open, path: Path) -> None:
     assert database.execute("PRAGMA synchronous").fetchone() == (2,)
     assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert isinstance(database, sqlite3.Connection)
+
+
+@pytest.mark.parametrize("statement", ["", "CREATE TABLE bookmark (url TEXT)"])
+def test_a_database_of_something_else_is_no_ledger(statement: str, tmp_path: Path) -> None:
+    """Nor is an empty file; both had no rows before, and were written to."""
+    path = tmp_path / "other.db"
+    path.touch()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(statement)
+    before = path.read_bytes()
+    for read_only in (True, False):
+        with pytest.raises(LedgerError, match=r"other\.db: no ledger"):
+            open_database(str(path), read_only=read_only)
+    assert path.read_bytes() == before

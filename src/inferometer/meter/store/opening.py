@@ -78,14 +78,18 @@ def open_database(ledger: str, *, read_only: bool = True) -> Database:
     """Return a ledger to ask; one that only reads sees a server as it was when it was opened.
 
     Raises:
-        LedgerError: it is not there, or cannot be opened.
+        LedgerError: it is not there, cannot be opened, or is a database of something else.
     """
     if is_server(ledger):
         opened: Database = _module("postgres_reading").PostgresDatabase(ledger, read_only=read_only)
         return opened
     if not Path(ledger).is_file():
         raise LedgerError(f"{ledger}: no such ledger")
-    return sqlite.connect(Path(ledger), read_only=read_only)
+    database = sqlite.connect(Path(ledger), read_only=read_only)
+    if database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'rollup'").fetchone() is None:
+        database.close()
+        raise LedgerError(f"{ledger}: no ledger: it has none of its tables")
+    return database
 
 
 def months(database: Database) -> list[str]:
