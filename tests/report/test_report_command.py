@@ -53,3 +53,13 @@ def test_no_report_of_no_plan(tmp_path: Path) -> None:
     command = ["plan", EXAMPLE, *QUICK, "--slo", "ttft p99 <= 1 us", "--report", str(file)]
     assert run(command) == INFEASIBLE
     assert not file.exists()
+
+
+def test_optimise_refuses_a_chart_s_name_before_it_measures(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """No engine is looked for: the model named here does not exist."""
+    page = tmp_path / "saving.png"
+    assert run(["optimise", "--model", "/nowhere.gguf", "--report", str(page)]) == 2
+    assert "end it with .html" in capsys.readouterr().err
+    assert not page.exists()

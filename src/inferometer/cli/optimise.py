@@ -99,11 +99,12 @@ def optimise(
     from inferometer.loop.variants import weights_file
     from inferometer.loop.walk import Axes, Bound
     from inferometer.report.loop_page import write
+    from inferometer.report.page import check_page
     from inferometer.workload.slo import parse_slo
 
+    check_page(report)
     allowed, asked = allowed or Allowed(), asked or Asked()
-    bounds = Bounds(prompt=asked.max_prompt, output=asked.max_output)
-    trace, fitting = cut_trace(asked, bounds)
+    trace, fitting = cut_trace(asked, Bounds(prompt=asked.max_prompt, output=asked.max_output))
     axes = Axes(
         weights=allowed.weights, kv=allowed.kv, slots=allowed.slots, threads=allowed.threads,
         batch=allowed.batch, prefix_cache=allowed.prefix_cache, draft=allowed.draft,

@@ -39,12 +39,21 @@ def save_page(page: str, path: Path) -> None:
     Raises:
         ScenarioError: the ending of a chart, or the file cannot be written.
     """
-    if path.suffix.lower() in ENDINGS:
-        raise ScenarioError(f"--report {path}: a page is written, no chart; end it with .html")
+    check_page(path)
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise ScenarioError(f"--report {path}: cannot be written: {error.strerror}") from error
+
+
+def check_page(path: Path | None) -> None:
+    """Refuse the ending of a chart, if a page is asked for: before work that would be lost.
+
+    Raises:
+        ScenarioError: the ending of a chart.
+    """
+    if path is not None and path.suffix.lower() in ENDINGS:
+        raise ScenarioError(f"--report {path}: a page is written, no chart; end it with .html")
 
 
 def render(answer: Answer) -> str:
