@@ -4,7 +4,8 @@ Prompts are timed among sequences that decode, at all slots, since that is how t
 engine may need several passes over its weights for a step with prompts in it, and waits with a new
 request for the end of the step under way: a prompt alone shows nothing of either. Decode steps are
 timed with one slot in use and with all: with gaps between the slots in use llama.cpp splits a step
-into a pass for each stretch without a gap.
+into a pass for each stretch without a gap. They are timed before the mixture and after it, since a
+machine is not as fast in one second as in the next.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ class Sizes:
         long: Tokens of the longest one.
         output: Tokens generated after a short prompt, and on average in the mixture.
         prompts: Short prompts that are timed alone.
-        rounds: Requests of each client, of short prompts and in the mixture.
+        rounds: Times that decode steps are timed, and requests of each client in the mixture.
     """
 
     short: int = 16
@@ -108,20 +109,31 @@ def sweep(
         EngineError: the engine went away.
     """
     chosen = sizes or Sizes()
-    alone = _run(endpoint, 1, _same(chosen.prompts, chosen.short, 2), seed).summary
+    alone = _run(endpoint, 1, _same(chosen.prompts, chosen.short, 2), seed, warm=1).summary
     say(f"prompt of {alone.input_tokens:.0f} tokens alone: {alone.ttft.p50 * 1e3:.0f} ms")
-    steps = list[Step]()
-    for clients, count in ((1, chosen.prompts), (slots, slots * chosen.rounds)):
-        lengths = _same(count, chosen.short, chosen.output)
-        steps.append(_step(_run(endpoint, clients, lengths, seed + clients)))
-        say(f"{clients} sequences: {steps[-1].gap * 1e3:.1f} ms a token")
+    turns = [_decoding(endpoint, slots, chosen, seed)]
     lengths = _spread(slots * chosen.rounds, chosen, seed)
-    found = mixture(_run(endpoint, slots, lengths, seed + slots + 1).run.good)
-    say(f"{len(found.prompts)} prompts among them: {found.span:.1f} s, {found.steps:.0f} steps")
+    found = mixture(_run(endpoint, slots, lengths, seed + 1).run.good)
+    say(f"{len(found.prompts)} prompts among others: {found.span:.1f} s, {found.steps:.0f} steps")
+    turns += [
+        _decoding(endpoint, slots, chosen, seed + 2 * turn) for turn in range(1, chosen.rounds)
+    ]
+    steps = tuple(_step(runs) for runs in zip(*turns, strict=True))
+    for one in steps:
+        say(f"{one.clients} sequences: {one.gap * 1e3:.1f} ms a token")
     return Sweep(
         alone=(alone.input_tokens * (1 - alone.cached), alone.ttft.p50),
-        steps=tuple(steps), mixture=found,
+        steps=steps, mixture=found,
     )  # fmt: skip
+
+
+def _decoding(endpoint: Endpoint, slots: int, sizes: Sizes, seed: int) -> tuple[Bench, Bench]:
+    """Return runs of short prompts with one slot in use and with all."""
+    few = -(-sizes.prompts // sizes.rounds)
+    return (
+        _run(endpoint, 1, _same(few, sizes.short, sizes.output), seed + 10),
+        _run(endpoint, slots, _same(slots, sizes.short, sizes.output), seed + 11),
+    )
 
 
 def mixture(shots: Sequence[Shot]) -> Mixture:
@@ -143,12 +155,13 @@ def mixture(shots: Sequence[Shot]) -> Mixture:
     )
 
 
-def _step(found: Bench) -> Step:
-    gaps = [gap for shot in found.run.good for gap in shot.gaps]
+def _step(runs: Sequence[Bench]) -> Step:
+    """Return the step of runs with as many sequences, at different moments of the sweep."""
+    summary = runs[0].summary
     return Step(
-        clients=max(found.run.clients, 1),
-        gap=float(np.median(gaps)),
-        context=found.summary.input_tokens + found.summary.output_tokens / 2,
+        clients=max(runs[0].run.clients, 1),
+        gap=float(np.median([gap for one in runs for shot in one.run.good for gap in shot.gaps])),
+        context=summary.input_tokens + summary.output_tokens / 2,
     )
 
 
@@ -168,9 +181,9 @@ def _spread(count: int, sizes: Sizes, seed: int) -> Lengths:
     return chance.permutation(prompts), chance.permutation(np.maximum(outputs, 2))
 
 
-def _run(endpoint: Endpoint, clients: int, lengths: Lengths, seed: int) -> Bench:
+def _run(endpoint: Endpoint, clients: int, lengths: Lengths, seed: int, warm: int = 0) -> Bench:
     prompts, outputs = lengths
     trace = Trace(
         arrival=np.zeros(len(prompts)), input_tokens=prompts, output_tokens=outputs, name="sweep"
     )
-    return bench(endpoint, jobs_of(trace, seed), Load(clients=clients))
+    return bench(endpoint, jobs_of(trace, seed), Load(clients=clients, warm=warm))
