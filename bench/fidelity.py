@@ -20,8 +20,8 @@ import numpy as np
 
 from inferometer.catalog.efficiency import Efficiencies, efficiencies
 from inferometer.catalog.models import model
-from inferometer.catalog.tables import accelerator, engine, node, number_format
-from inferometer.deployment import Deployment, EngineSettings, Precision
+from inferometer.cli.inputs import deployment_of
+from inferometer.cli.scenario import DeploymentSpec
 from inferometer.simulate.play import Play
 from inferometer.simulate.simulation import Simulation, simulate
 from inferometer.workload.formats.files import read
@@ -59,20 +59,8 @@ def prior() -> Efficiencies:
 
 def replayed(folder: Path, parameters: Efficiencies, gpu: str) -> Simulation:
     """Return the simulation of the run's workload on an edition of the accelerator."""
-    bf16, vllm = number_format("bf16"), engine("vllm")
-    chip = accelerator(gpu)
-    built = Deployment(
-        model=model("llama-3.1-8b"),
-        accelerator=chip,
-        node=node(chip.key),
-        precision=Precision(linear=bf16, experts=bf16, kv=bf16),
-        settings=EngineSettings(
-            engine=vllm,
-            max_num_seqs=SEQUENCES,
-            max_batched_tokens=vllm.max_batched_tokens,
-            memory_fraction=vllm.memory_fraction,
-        ),
-    )
+    spec = DeploymentSpec(gpu=gpu, weights="bf16", max_num_seqs=SEQUENCES)
+    built = deployment_of(model("llama-3.1-8b"), spec)
     trace = read(folder / f"{RUN}.workload.jsonl").trace
     return simulate(trace, built, efficiencies=parameters, play=Play(interval=1.0))
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from inferometer.catalog.efficiency import efficiencies
 from inferometer.catalog.models import model
-from inferometer.catalog.tables import accelerator, engine, node, number_format
-from inferometer.deployment import Deployment, EngineSettings, Precision
+from inferometer.cli.inputs import deployment_of
+from inferometer.cli.scenario import DeploymentSpec
+from inferometer.deployment import Deployment
 from inferometer.simulate.simulation import PLAIN, Simulation, simulate, work_of
 from inferometer.workload.trace import Prefixes, Trace
 
@@ -80,21 +81,7 @@ def timed(trace: Trace, *, compiled: bool) -> tuple[float, Simulation]:
 
 def deployment() -> Deployment:
     """Return eight replicas with prefix caching."""
-    bf16, vllm, chip = number_format("bf16"), engine("vllm"), accelerator("h100-sxm")
-    return Deployment(
-        model=model("llama-3.1-8b"),
-        accelerator=chip,
-        node=node(chip.key),
-        precision=Precision(linear=bf16, experts=bf16, kv=bf16),
-        settings=EngineSettings(
-            engine=vllm,
-            max_num_seqs=vllm.max_num_seqs,
-            max_batched_tokens=vllm.max_batched_tokens,
-            memory_fraction=vllm.memory_fraction,
-            prefix_caching=True,
-        ),
-        replicas=8,
-    )
+    return deployment_of(model("llama-3.1-8b"), DeploymentSpec(gpu="h100-sxm", replicas=8))
 
 
 if __name__ == "__main__":
