@@ -32,7 +32,7 @@ def test_schedule_follows_the_run(data: Path, replay: ModuleType) -> None:
     assert abs(found["total_error"]) < 0.1
 
 
-@pytest.mark.xfail(reason="the fitted KV bandwidth is too low for RTX PRO 6000", strict=False)
+@pytest.mark.xfail(reason="the fitted KV bandwidth is too low for RTX PRO 6000", strict=True)
 def test_shipped_parameters_reproduce_the_run(data: Path, replay: ModuleType) -> None:
     run = replay.replayed(data / "traces", efficiencies(), CHIP)
     found = replay.compared(run, data / "traces")
