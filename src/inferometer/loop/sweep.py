@@ -3,8 +3,8 @@
 Prompts are timed among sequences that decode, at all slots, since that is how they are served. An
 engine may need several passes over its weights for a step with prompts in it, and waits with a new
 request for the end of the step under way: a prompt alone shows nothing of either. Decode steps are
-timed with one slot in use and with all: with gaps between the slots in use llama.cpp splits a step
-into a pass for each stretch without a gap. They are timed before the mixture and after it, since a
+timed with one slot in use and with all: steps of llama.cpp take longer where slots in use have gaps
+between them, as if each stretch were a pass of its own. They are timed before the mixture and after it, since a
 machine is not as fast in one second as in the next.
 """
 
@@ -31,13 +31,15 @@ class Sizes:
         long: Tokens of the longest one.
         output: Tokens generated after a short prompt, and on average in the mixture.
         prompts: Short prompts that are timed alone.
-        rounds: Times that decode steps are timed, and requests of each client in the mixture.
+        turns: Times that decode steps are timed: before the mixture, and after it.
+        rounds: Requests of each client in the mixture.
     """
 
     short: int = 16
     long: int = 256
     output: int = 24
     prompts: int = 3
+    turns: int = 2
     rounds: int = 2
 
 
@@ -116,7 +118,7 @@ def sweep(
     found = mixture(_run(endpoint, slots, lengths, seed + 1).run.good)
     say(f"{len(found.prompts)} prompts among others: {found.span:.1f} s, {found.steps:.0f} steps")
     turns += [
-        _decoding(endpoint, slots, chosen, seed + 2 * turn) for turn in range(1, chosen.rounds)
+        _decoding(endpoint, slots, chosen, seed + 2 * turn) for turn in range(1, chosen.turns)
     ]
     steps = tuple(_step(runs) for runs in zip(*turns, strict=True))
     for one in steps:
@@ -129,7 +131,7 @@ def sweep(
 
 def _decoding(endpoint: Endpoint, slots: int, sizes: Sizes, seed: int) -> tuple[Bench, Bench]:
     """Return runs of short prompts with one slot in use and with all."""
-    few = -(-sizes.prompts // sizes.rounds)
+    few = -(-sizes.prompts // sizes.turns)
     return (
         _run(endpoint, 1, _same(few, sizes.short, sizes.output), seed + 10),
         _run(endpoint, slots, _same(slots, sizes.short, sizes.output), seed + 11),
