@@ -62,7 +62,9 @@ def show(bed: Bed, setting: Setting) -> None:
     jobs = jobs_of(trace, 0)
     with engine(bed, setting) as endpoint:
         drive(endpoint, jobs[:1], clients=1)
-        pid = pid_behind(endpoint.url) or 0
+        pid = pid_behind(endpoint.url)
+        if pid is None:
+            raise SystemExit("the engine's process is not to be seen: run this where it runs")
         before, own = thread_seconds(pid), time.process_time()
         run = drive(endpoint, jobs, clients=setting.slots)
         own = time.process_time() - own
