@@ -4,8 +4,8 @@ Prompts are timed among sequences that decode, at all slots, since that is how t
 engine may need several passes over its weights for a step with prompts in it, and waits with a new
 request for the end of the step under way: a prompt alone shows nothing of either. Decode steps are
 timed with one slot in use and with all: steps of llama.cpp take longer where slots in use have gaps
-between them, as if each stretch were a pass of its own. They are timed before the mixture and after it, since a
-machine is not as fast in one second as in the next.
+between them, as if each stretch were a pass of its own. They are timed before the mixture and after
+it, since a machine is not as fast in one second as in the next.
 """
 
 from collections.abc import Sequence
