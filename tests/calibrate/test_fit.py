@@ -62,6 +62,29 @@ def test_fit_predicts_the_rows_that_other_parameters_made() -> None:
         assert np.median(np.abs(np.log(predicted / measured))) < 0.02
 
 
+def test_a_kernel_that_is_missing_is_found_and_told_from_the_silicon() -> None:
+    # at a tenth of the rate in one engine's 16 bit, residuals are far beyond the last roughness
+    start = unfitted(efficiencies())
+    compute = start["linear_compute"]
+    slow = replace(compute, factors={"kernel:vllm/bf16/hopper": 0.1})
+    observations = rows({**start, "linear_compute": slow})
+    groups = compile_groups(observations, start)
+    parameters = design(groups, start)
+    theta = fit(parameters, tasks(groups, parameters), rounds=6)
+    mine = [
+        place
+        for place, (name, key) in enumerate(parameters.names)
+        if name == "linear_compute" and key.split(":")[0] in {"", "kernel", "engine", "release"}
+    ]
+    assert theta[mine].sum() < np.log(compute.base * 0.3)
+    found = fitted(parameters, theta, start, fit_source(["lab"], dt.date(2026, 1, 1)))
+    (group,) = compile_groups(observations, found)
+    predicted = metric("tpot_ms_p50", forecast(group), group.loads)
+    measured = np.array([o.row.metrics["tpot_ms_p50"] for o in group.observations])
+    assert predicted is not None
+    assert np.median(np.abs(np.log(predicted / measured))) < 0.1
+
+
 def test_what_no_row_informs_keeps_its_prior() -> None:
     start = unfitted(efficiencies())
     observations = rows(start)

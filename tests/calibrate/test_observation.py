@@ -140,3 +140,37 @@ def test_the_tail_of_a_run_is_its_start_where_that_is_more_than_one_in_a_hundred
 
     assert tail("640") > 1.5 * tail("12800")
     assert tail("6400") == pytest.approx(tail("12800"))
+
+
+def test_an_image_counts_as_the_tokens_that_its_model_makes_of_it(tmp_path: Path) -> None:
+    header = (
+        "row_id,source,task,model,gpu,num_gpus,tp,precision,engine,max_num_seqs,avg_output_len,"
+        "tokens_per_s\n"
+    )
+    names = (
+        "llava-hf/llava-1.5-7b-hf",
+        "facebook/chameleon-7b",
+        "meta-llama/Llama-3.1-8B-Instruct",
+    )
+    path = tmp_path / "energy.csv"
+    path.write_text(
+        header
+        + "".join(f"{n},lab,mllm-chat,{n},A100-SXM-40GB,1,1,bf16,vllm,16,200,300\n" for n in names)
+    )
+    observations, _ = observe(read(path), finder())
+    text = 75
+    assert [one.load.inputs - text for one in observations] == [576, 1024, 576]  # unknown: LLaVA's
+
+
+def test_streams_of_a_one_slot_engine_are_served_in_turn(tmp_path: Path) -> None:
+    header = (
+        "source,model,gpu,num_gpus,tp,engine,precision,phase,workload,batch,power_cap_w,"
+        "tokens_per_s,avg_power_w\n"
+    )
+    row = "lab,Qwen/Qwen3-8B,RTX4090,1,1,llama.cpp,Q4_K_M,decode,{},4,400,50,300\n"
+    path = tmp_path / "dvfs.csv"
+    path.write_text(
+        header + row.format("4 streams narrative decode") + row.format("batched decode")
+    )
+    observations, _ = observe(read(path), finder())
+    assert [one.load.clients for one in observations] == [1, 4]

@@ -53,6 +53,7 @@ def test_no_counts_means_the_fewest_ranks_that_leave_room_and_replicas() -> None
 @pytest.mark.parametrize(
     ("name", "date", "wanted"),
     [("vllm", "2024-06", "vllm-v0"), ("vLLM 0.9.0", "2025-09", "vllm-2025"), ("", "", "vllm"),
+     ("vllm", "2023-11", "vllm-2023"),
      ("vllm", "2025-12-01", "vllm"), ("tensorrt-llm", "2024", "trtllm-0"),
      ("tensorrt-llm", "2025", "trtllm-1"), ("tensorrt-llm", "2026-01-29", "trtllm"),
      ("ollama (llama.cpp)", "2026", "llama.cpp"), ("sglang", "2024", "sglang-2025"),
@@ -64,7 +65,13 @@ def test_engines_by_name_and_date(name: str, date: str, wanted: str) -> None:
 
 @pytest.mark.parametrize(
     ("version", "wanted"),
-    [("0.5.4", "vllm-v0"), ("v0.11.2", "vllm-2025"), ("0.12.0", "vllm"), ("nightly", "vllm")],
+    [
+        ("0.2.7", "vllm-2023"),
+        ("0.5.4", "vllm-v0"),
+        ("v0.11.2", "vllm-2025"),
+        ("0.12.0", "vllm"),
+        ("nightly", "vllm"),
+    ],
 )
 def test_a_version_tells_the_release_where_no_date_does(version: str, wanted: str) -> None:
     assert engine(row(engine="vllm", engine_version=version)).key == wanted

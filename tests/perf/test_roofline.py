@@ -92,3 +92,12 @@ def test_soft_max_is_between_hard_and_sum() -> None:
     mixed = soft_max(a, b)
     assert np.all(mixed >= np.maximum(a, b))
     assert np.all(mixed <= a + b)
+
+
+def test_the_host_schedules_every_lane_of_a_pipeline() -> None:
+    alone = machine(deployment("llama-3.1-70b", tensor=4))
+    staged = machine(deployment("llama-3.1-70b", tensor=4, pipeline=2))
+    rate = alone.rates
+    host = rate.step_overhead + 32 * (rate.sequence_overhead + rate.stream_overhead)
+    more = decode(staged, 32).overhead - decode(alone, 32).overhead
+    assert more == pytest.approx(host)

@@ -14,8 +14,8 @@ from inferometer.perf.rates import Rates, factor_keys, scales
 
 SPREAD: Mapping[str, float] = {
     "base": 0.7,
-    "make": 0.35,
-    "kernel": 0.25,
+    "make": 0.1,
+    "kernel": 0.4,
     "architecture": 0.35,
     "accelerator": 0.2,
     "engine": 0.5,
@@ -36,6 +36,15 @@ CLOSER = 0.25
 """Multiple of that spread for what software does to bandwidths: reading is easier than computing,
 and engines, releases and formats differ less in it than silicon does."""
 
+FAR: Mapping[str, float] = dict.fromkeys(
+    ("kernel", "release", "architecture", "accelerator", "format", "engine"), 1.0
+)
+"""Spreads from which on a factor of these dimensions is believed the more readily (Cauchy): most
+kernels are alike, and one that is missing or untuned is slower by multiples."""
+
+NEVER = 1e3
+"""The same for bases and all else, whose priors are normal."""
+
 LOOSER = 2.5
 """Multiple of that spread for overheads: host code differs by more than silicon does."""
 
@@ -48,6 +57,7 @@ class Design:
         names: (field of `Rates`, key of the factor, "" for the base) of each parameter.
         start: Logarithms of their values before the fit.
         spread: Standard deviations of the prior around `start`.
+        tail: Spreads from `start` beyond which the prior is heavy-tailed.
         low: Logarithm of the least value of each field.
         high: Logarithm of the greatest.
     """
@@ -55,6 +65,7 @@ class Design:
     names: tuple[tuple[str, str], ...]
     start: Floats
     spread: Floats
+    tail: Floats
     low: Mapping[str, float]
     high: Mapping[str, float]
 
@@ -90,6 +101,7 @@ def design(groups: Sequence[Group], efficiencies: Efficiencies) -> Design:
         names=names,
         start=np.array(start),
         spread=np.array(spread),
+        tail=np.array([FAR.get(key.split(":", maxsplit=1)[0], NEVER) for _, key in names]),
         low={name: _log(efficiencies[name].low) for name in Rates._fields},
         high={name: _log(efficiencies[name].high) for name in Rates._fields},
     )

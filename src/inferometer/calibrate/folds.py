@@ -81,7 +81,7 @@ def calibrated(
     return fitted(parameters, theta, start, source)
 
 
-MOST_ROWS = 80
+MOST_ROWS = 40
 """Rows of one cell and layout that a fit reads: more of the same sweep teach nothing new."""
 
 

@@ -1,5 +1,6 @@
 """Rows of measurements -> subjects and loads; what cannot be said is refused with its reason."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
@@ -24,11 +25,14 @@ TASK_INPUTS: Mapping[str, float] = {
     "sourcegraph-fim": 400.0,
     "llm-chat": 200.0,
     "llm-code": 170.0,
-    "mllm-chat": 650.0,
+    "mllm-chat": 75.0,
 }
-"""Mean prompt tokens of ML.ENERGY's tasks, which its files leave out. Assumed from the data sets
-that its documentation names (LM Arena, GPQA Diamond, fill-in-the-middle files, ShareGPT, EvalPlus,
-image chat with 576 image tokens); short against the outputs except for the last three."""
+"""Mean prompt tokens of ML.ENERGY's tasks, which its files leave out, without images. Assumed from
+the data sets that its documentation names (LM Arena, GPQA Diamond, fill-in-the-middle files,
+ShareGPT, EvalPlus, image chat); short against the outputs except for files and images."""
+
+IMAGE = 576.0
+"""Tokens of an image where the model's record says nothing: (336 / 14)^2 patches, LLaVA-1.5's."""
 
 
 def observe(rows: Iterable[Row], find: FindModel) -> tuple[list[Observation], list[Refusal]]:
@@ -94,7 +98,7 @@ def _energy(row: Row, model: Model) -> Observation:
     cells = row.cells
     held = number(cells.get("avg_batch_size", "")) or 0.0
     clients = held or number(cells.get("max_num_seqs", ""))
-    inputs = number(cells.get("avg_input_len", "")) or TASK_INPUTS.get(cells.get("task", ""), 200.0)
+    inputs = number(cells.get("avg_input_len", "")) or _task_inputs(cells.get("task", ""), model)
     outputs = number(cells.get("avg_output_len", ""))
     if not clients or not outputs or min(clients, outputs, inputs) <= 0:
         raise InferometerError(
@@ -108,9 +112,17 @@ def _energy(row: Row, model: Model) -> Observation:
     )
 
 
+def _task_inputs(task: str, model: Model) -> float:
+    """Return the mean prompt tokens of one of ML.ENERGY's tasks; multimodal ones bring an image."""
+    image = (model.image_tokens or IMAGE) if task.startswith("mllm") else 0.0
+    return TASK_INPUTS.get(task, 200.0) + image
+
+
 def _dvfs(row: Row, model: Model) -> Observation:
     cells = row.cells
     batch = number(cells.get("batch", "")) or 1.0
+    if re.match(ONE_SLOT, cells.get("workload", "")):
+        batch = 1.0
     inputs = number(cells.get("isl", "")) or (2048.0 if cells.get("phase") == "prefill" else 64.0)
     outputs = number(cells.get("osl", "")) or 400.0
     kind = "prompt" if cells.get("phase") == "prefill" else "static"
@@ -123,6 +135,11 @@ def _dvfs(row: Row, model: Model) -> Observation:
         row=row, load=load, subject=Subject(deployment=subject.deployment, power_cap=cap)
     )
 
+
+ONE_SLOT = r"\d+ streams "
+"""Workload of several streams at an engine that serves them one by one: four streams of a consumer
+card together get 0.89 of the rate of one, draw as much and slow as much under every power cap
+(38 rows). An engine that batched them would read the weights once for all four."""
 
 IN_TURN = "prompts in turn"
 """Words of a workload whose draw is a mean over all of a client's run, gaps between its prompts

@@ -18,16 +18,21 @@ from inferometer.errors import CatalogError
 FindModel = Callable[[str], Model]
 
 _RELEASES: Mapping[str, tuple[tuple[str, str, tuple[int, int]], ...]] = {
-    "vllm": (("vllm-v0", "2024-10", (0, 6)), ("vllm-2025", "2025-12", (0, 12))),
+    "vllm": (
+        ("vllm-2023", "2024-01", (0, 3)),
+        ("vllm-v0", "2024-10", (0, 6)),
+        ("vllm-2025", "2025-12", (0, 12)),
+    ),
     "trtllm": (("trtllm-0", "2024-07", (0, 11)), ("trtllm-1", "2025-12", (1, 2))),
     "sglang": (("sglang-2025", "2025-12", (0, 5)),),
     "llama.cpp": (("llama.cpp-2024", "2025-01", (0, 0)),),
 }
 """Older releases of each engine, with the month and the version at which the next one begins: vLLM
-0.6 took its HTTP server out of the engine's process in September 2024, TensorRT-LLM 0.11 rebuilt
-its scheduler in July 2024, llama.cpp's batched server and its kernels for CUDA and ROCm matured in
-2024. That a release begins in December 2025 is read off the rows: gpt-oss-120b on one B200 takes
-15 ms per token for 64 clients in November 2025 (ML.ENERGY) and 10 ms in February 2026. The versions
+replays captured graphs since the last days of 2023 and took its HTTP server out of the engine's
+process in September 2024 (0.6), TensorRT-LLM 0.11 rebuilt its scheduler in July 2024, llama.cpp's
+batched server and its kernels for CUDA and ROCm matured in 2024. That a release begins in December
+2025 is read off the rows: gpt-oss-120b on one B200 takes 15 ms per token for 64 clients in November
+2025 (ML.ENERGY) and 10 ms in February 2026. The versions
 put to that month are assumed."""
 
 _FORMATS: Mapping[str, str] = {

@@ -136,6 +136,7 @@ class Model:
         layers: Layer groups, in order of first appearance.
         extra_weights: Weights outside layers and embeddings (final norm, position table).
         checkpoints: Published weights; the first is the default.
+        image_tokens: Tokens that an image takes in a prompt; 0 where unknown or no image is read.
         published_total: Parameter count that the publisher states, 0 if not stated.
         published_active: Active parameters that the publisher states, 0 if not stated.
         sources: Provenance by field name; "" holds the record's own.
@@ -152,6 +153,7 @@ class Model:
     layers: tuple[Layer, ...]
     extra_weights: int = 0
     checkpoints: tuple[Checkpoint, ...] = ()
+    image_tokens: int = 0
     published_total: float = 0.0
     published_active: float = 0.0
     sources: Mapping[str, Source] = field(default_factory=dict)

@@ -103,6 +103,7 @@ def _model(outer: Fields, name: str) -> Model:
         layers=grouped_layers(family.block(c, i, layers) for i in range(layers)),
         extra_weights=family.outside(c),
         checkpoints=(checkpoint(outer, c, name),),
+        image_tokens=outer.whole("image_seq_length", default=0),
     )
 
 

@@ -187,11 +187,16 @@ def _network(tokens: Floats, machine: Machine) -> Floats:
 
 
 def _overhead(batch: Batch, machine: Machine) -> Floats:
-    rate = machine.rates
-    fixed = rate.step_overhead + rate.layer_overhead * machine.shard.layers
+    """Return what a step takes beside arithmetic, reads and collectives.
+
+    One process schedules all micro-batches of a pipeline, one after the other, so that each meets
+    the host's work for all of them on its way through the stages.
+    """
+    rate, turns = machine.rates, machine.candidates.pipeline
+    fixed = rate.step_overhead * turns + rate.layer_overhead * machine.shard.layers
     fixed = fixed + rate.expert_overhead * machine.shard.moe_layers
     each = rate.sequence_overhead + (rate.stream_overhead if machine.streaming else 0.0)
-    return fixed + each * batch.sequences + rate.prefill_overhead * batch.prefill
+    return fixed + turns * each * batch.sequences + rate.prefill_overhead * batch.prefill
 
 
 def _launches(batch: Batch, busy: Floats, machine: Machine) -> Floats:

@@ -76,7 +76,8 @@ def coefficients(machine: Machine, tokens: int) -> StepCoefficients:
         tokens: Most tokens of one step.
     """
     work, rate = machine.shard, machine.rates
-    host = rate.step_overhead + rate.layer_overhead * work.layers
+    turns = machine.candidates.pipeline
+    host = rate.step_overhead * turns + rate.layer_overhead * work.layers
     host = host + rate.expert_overhead * work.moe_layers
     streams = rate.stream_overhead if machine.streaming else 0.0
     linear_token = work.linear_flop / rate.linear_compute
@@ -90,7 +91,7 @@ def coefficients(machine: Machine, tokens: int) -> StepCoefficients:
         linear_read=_only(linear_read),
         state_sequence=_only(2 * work.state_bytes / rate.kv_bandwidth),
         engine=_only(host),
-        sequence=_only(rate.sequence_overhead + streams),
+        sequence=_only(turns * (rate.sequence_overhead + streams)),
         prefill=_only(rate.prefill_overhead),
         launch=_only(rate.eager_overhead * work.layers),
         kv_write=_only(write),
