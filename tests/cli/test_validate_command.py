@@ -80,3 +80,22 @@ def test_calibrate_writes_an_overlay_that_validate_takes(file: Path, tmp_path: P
     assert run([*made, "--date", "2026-02-03"]) == OK
     assert "as_of = 2026-02-03" in overlay.read_text()
     assert run(["validate", str(file), "--overlay", str(overlay)]) == OK
+
+
+def test_refusals_of_many_rows_for_one_reason_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rows.csv"
+    bad = [f"r{i},{LLAMA},-1,bf16,vllm,9,abc\n" for i in range(5)]
+    path.write_text(HEADER + "".join(bad), encoding="utf-8")
+    out = tmp_path / "out.csv"
+    assert run(["validate", str(path), "--rows-out", str(out), "--format", "json"]) == OK
+    refused = {
+        row["reason"]: row["values"] for row in json.loads(capsys.readouterr().out)["refused"]
+    }
+    assert len(refused) == 2  # the load, and the cell that is no number
+    assert set(refused.values()) == {5}
+    with out.open(newline="") as text:
+        rows = [(row["row_id"], row["metric"], row["measured"]) for row in csv.DictReader(text)]
+    assert rows == [(f"r{i}", *cell) for i in range(5) for cell in
+                    (("tpot_ms_p50", "9"), ("ttft_ms_p50", ""))]  # fmt: skip
