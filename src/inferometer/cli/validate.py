@@ -49,10 +49,10 @@ def validate(
     from inferometer.calibrate.score import scores
     from inferometer.calibrate.verdict import judge, novelty
     from inferometer.catalog.efficiency import efficiencies
-    from inferometer.catalog.uncertainty import basis, residuals
+    from inferometer.catalog.uncertainty import basis, own_basis, residuals
 
     rows = [_described(row, overlay) for row in read(data)]
-    known = novelty(basis(overlay))
+    known = novelty(basis(overlay), own_basis(overlay))
     verdicts = judge(rows, finder(models), efficiencies(overlay), residuals(overlay), known)
     if rows_out is not None:
         _write(verdicts, rows_out)
