@@ -5,8 +5,9 @@ arrivals of the Azure 2023 conversation trace, tiled with jitter and compressed 
 runs at 70 % of its knee: the rate from which the closed form's queue grows without bound.
 
 `--stream` writes that trace to a Parquet file first, in a process of its own, and plays it part by
-part as it is read. `--mooncake` plays the Mooncake conversation trace once instead, as it came:
-Qwen3-32B on two H100 x 8 replicas, prefix caching, prompts and answers of up to 40,960 tokens.
+part as it is read. `--clients` plays its requests as a closed loop of so many. `--mooncake` plays
+the Mooncake conversation trace once instead, as it came: Qwen3-32B on two H100 x 8 replicas, prefix
+caching, prompts and answers of up to 40,960 tokens.
 """
 
 import argparse
@@ -54,6 +55,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--replicas", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--clients", type=int, default=0, help="play a closed loop of so many")
     parser.add_argument("--stream", action="store_true", help="read the trace from disk in parts")
     parser.add_argument("--mooncake", action="store_true", help="play the Mooncake conversations")
     parser.add_argument("--write", type=Path, help="write the trace to this file and end")
@@ -65,15 +67,20 @@ def main() -> None:
     result = (
         measure_mooncake()
         if options.mooncake
-        else measure(options.requests, options.replicas, options.seed, streamed=options.stream)
-    )
+        else measure(
+            options.requests, options.replicas, options.seed, streamed=options.stream,
+            clients=options.clients,
+        )
+    )  # fmt: skip
     lines = (f"{name}: {value:,.6g}" for name, value in result.items())
     sys.stdout.write((json.dumps(result) if options.json else "\n".join(lines)) + "\n")
 
 
-def measure(requests: int, replicas: int, seed: int, *, streamed: bool) -> dict[str, float]:
+def measure(
+    requests: int, replicas: int, seed: int, *, streamed: bool, clients: int
+) -> dict[str, float]:
     """Return rates, memory and what became of the requests; the loop is compiled beforehand."""
-    built, (source, rate) = deployment(replicas), azure(replicas)
+    built, (source, rate), play = deployment(replicas), azure(replicas), Play(clients=clients)
     warm = tiled(source, 100, rate, seed)
     simulate(warm, built, efficiencies=efficiencies(), compiled=True)
     if streamed:
@@ -83,10 +90,12 @@ def measure(requests: int, replicas: int, seed: int, *, streamed: bool) -> dict[
             command += ["--requests", str(requests), "--replicas", str(replicas)]
             subprocess.run(command, check=True)  # noqa: S603
             parts = parquet_parts(path, PART)
-            result = timed(lambda: stream(parts, built, efficiencies=efficiencies()))
+            result = timed(lambda: stream(parts, built, efficiencies=efficiencies(), play=play))
     else:
         trace = tiled(source, requests, rate, seed)
-        result = timed(lambda: simulate(trace, built, efficiencies=efficiencies(), compiled=True))
+        result = timed(
+            lambda: simulate(trace, built, efficiencies=efficiencies(), play=play, compiled=True)
+        )
     naive_rate = naive(tiled(source, TWIN, rate / replicas, seed))
     return result | {"rate_per_s": rate, "requests_per_s_naive": naive_rate}
 

@@ -1,7 +1,8 @@
 """A naive fleet around the naive replicas: one event after another, found by looking at everything.
 
 Written from the rules of `docs/simulator.md` alone: gateway, clients, deadlines, replicas of
-different kinds, replicas that come and go at stated times, and requests that wait for others.
+different kinds, replicas that come and go at stated times, requests that wait for others, and
+clients of a closed loop who take the next task whenever they have none.
 """
 
 from collections.abc import Sequence
@@ -48,12 +49,13 @@ class Call:
 
 @dataclass(slots=True)
 class Clients:
-    """How clients behave."""
+    """How clients behave; a closed loop has so `many`, an open one 0."""
 
     timeout: float = np.inf
     retries: int = 0
     backoff: float = 1.0
     queue: int = 10**9
+    many: int = 0
 
 
 Plan = Sequence[tuple[float, str, int]]
@@ -84,8 +86,14 @@ class FleetTwin:
             ]
         for _, after, _, _ in self.edges:
             self.calls[after].pending += 1
+        self.line = tasks_of(trace) if clients.many else []
+        for i in (i for task in self.line for i in task):
+            self.calls[i].pending += 1
+        self.hands = [self.line.pop(0) for _ in range(min(clients.many, len(self.line)))]
+        for i in (i for hand in self.hands for i in hand):
+            self.calls[i].pending -= 1
         self.coming = [
-            (float(at - trace.arrival[0]), 0, i)
+            (0.0 if clients.many else float(at - trace.arrival[0]), 0, i)
             for i, at in enumerate(trace.arrival)
             if self.calls[i].pending == 0
         ]
@@ -202,11 +210,22 @@ class FleetTwin:
     def release(self, i: int, instant: float, *, at_dispatch: bool) -> None:
         for before, after, delay, dispatched in self.edges:
             if before == i and dispatched == at_dispatch:
-                call = self.calls[after]
-                call.earliest = max(call.earliest, instant + delay)
-                call.pending -= 1
-                if call.pending == 0:
-                    self.coming.append((call.earliest, 1, after))
+                self.allow(after, instant + delay)
+        for hand in self.hands:
+            if i in hand and not at_dispatch:
+                hand.remove(i)
+                if not hand and self.line:
+                    hand.update(self.line.pop(0))
+                    for following in hand:
+                        self.allow(following, instant)
+                break
+
+    def allow(self, i: int, when: float) -> None:
+        call = self.calls[i]
+        call.earliest = max(call.earliest, when)
+        call.pending -= 1
+        if call.pending == 0:
+            self.coming.append((call.earliest, 1, i))
 
     def open(self, number: int, instant: float) -> None:
         self.members[number].is_open = True
@@ -224,3 +243,13 @@ class FleetTwin:
         member.replica = Replica(now=instant)
         for request in lost:
             self.refuse(request.number, instant, "lost")
+
+
+def tasks_of(trace: Trace) -> list[set[int]]:
+    """Return what a client does in one go, in order: the calls of an agent, or one request."""
+    if trace.calls is None:
+        return [{i} for i in range(len(trace))]
+    tasks: dict[int, set[int]] = {}
+    for i, task in enumerate(trace.calls.task):
+        tasks.setdefault(int(task), set()).add(i)
+    return list(tasks.values())

@@ -163,3 +163,17 @@ def test_pools_whose_experts_are_counted_as_cut_twice_have_the_ranks_of_one_cut(
     found = pool(one, model("deepseek-v3"), "decode_cfg")
     assert found is not None
     assert (str(found[0]), found[1]) == ("TP8 EP", 2)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [("bf16+fp8kv", "bf16"), ("fp8, kv fp8", "fp8"), ("f16", "bf16"), ("F32", "fp32"),
+     ("w4afp8", "int4"), ("nf4", "int4"), ("q4", "q4_k_m"), ("UNSET", "bf16"), ("fp8_e5m2", "fp8")],
+)  # fmt: skip
+def test_spellings_of_formats(said: str, wanted: str) -> None:
+    assert precision(row(precision=said), model("llama-3.1-8b")).linear.key == wanted
+
+
+def test_an_unstated_format_is_the_checkpoints() -> None:
+    named = row(precision="unknown", model="RedHatAI/Llama-3.1-8B-FP8")
+    assert precision(named, model("llama-3.1-8b")).linear.key == "fp8"

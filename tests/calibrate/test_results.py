@@ -293,3 +293,23 @@ def test_other_json_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ScenarioError, match=r"result\.json"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"total_input_tokens": "many"}, "of the kind that vllm bench serve"),
+     ({"completed": 10**400}, "of the kind that vllm bench serve"),
+     ({"max_concurrency": []}, "of the kind that vllm bench serve")],
+)  # fmt: skip
+def test_a_field_of_another_kind_is_a_fault_of_the_file(
+    tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ScenarioError, match=said):
+        read(write(tmp_path, vllm(**change)))
+
+
+def test_a_field_that_is_missing_is_named(tmp_path: Path) -> None:
+    content = guidellm()
+    del content["benchmarks"][0]["metrics"]
+    with pytest.raises(ScenarioError, match="no field 'metrics' where GuideLLM"):
+        read(write(tmp_path, content))

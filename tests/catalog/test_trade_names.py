@@ -47,7 +47,7 @@ def test_names_of_drivers_and_results_are_found(name: str, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["H100-SXM-64GB", "RTX 3090 12GB", "A100 20GB", "GPU", "80GB", "sxm5"]
+    "name", ["H100-SXM-64GB", "RTX 3090 12GB", "A100 20GB", "GPU", "80GB", "sxm5", "2x A100"]
 )
 def test_another_memory_or_no_part_at_all_is_no_name(name: str) -> None:
     with pytest.raises(CatalogError, match="no accelerator is named"):

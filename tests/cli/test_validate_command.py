@@ -80,3 +80,42 @@ def test_calibrate_writes_an_overlay_that_validate_takes(file: Path, tmp_path: P
     assert run([*made, "--date", "2026-02-03"]) == OK
     assert "as_of = 2026-02-03" in overlay.read_text()
     assert run(["validate", str(file), "--overlay", str(overlay)]) == OK
+
+
+def test_refusals_of_many_rows_for_one_reason_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rows.csv"
+    bad = [f"r{i},{LLAMA},-1,bf16,vllm,9,abc\n" for i in range(5)]
+    path.write_text(HEADER + "".join(bad), encoding="utf-8")
+    out = tmp_path / "out.csv"
+    assert run(["validate", str(path), "--rows-out", str(out), "--format", "json"]) == OK
+    refused = {
+        row["reason"]: row["values"] for row in json.loads(capsys.readouterr().out)["refused"]
+    }
+    assert len(refused) == 2  # the load, and the cell that is no number
+    assert set(refused.values()) == {5}
+    with out.open(newline="") as text:
+        rows = [(row["row_id"], row["metric"], row["measured"]) for row in csv.DictReader(text)]
+    assert rows == [(f"r{i}", *cell) for i in range(5) for cell in
+                    (("tpot_ms_p50", "9"), ("ttft_ms_p50", ""))]  # fmt: skip
+
+
+def test_calibrate_says_what_it_informed_and_how_much_nearer_it_is(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay = tmp_path / "mine.toml"
+    made = ["calibrate", str(file), "--output", str(overlay), "--format", "json"]
+    assert run(made) == OK
+    out, err = capsys.readouterr()
+    assert "2 rows, 1 refused, the first: no model is named" in err
+    assert "those of the start are kept" in err  # one sweep: no intervals of their own
+    found = json.loads(out)
+    informed = {row["parameter"] for row in found["informed"]}
+    assert "layer_overhead" in informed
+    assert "expert_bandwidth" not in informed  # a dense model tells nothing of experts
+    errors = {row["metric"]: row for row in found["median error on these rows"]}
+    assert errors["ttft_ms_p50"]["after"] < errors["ttft_ms_p50"]["before"]
+    text = overlay.read_text()
+    assert "[basis.own]" in text
+    assert "[residuals" not in text

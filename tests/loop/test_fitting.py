@@ -28,11 +28,12 @@ from inferometer.loop.machine import (
     watts_per_core,
 )
 from inferometer.loop.setting import Setting
-from inferometer.loop.shared_queue import played
 from inferometer.loop.sweep import Mixture, Step, Sweep, mixture
 from inferometer.perf.demand import fixed_lengths
 from inferometer.perf.roofline import compile_candidates
 from inferometer.perf.steady import decode_step, prefill_time
+from inferometer.simulate.play import Play
+from inferometer.simulate.simulation import simulate
 from inferometer.workload.trace import Trace
 
 DAY = dt.date(2026, 11, 26)
@@ -113,7 +114,10 @@ def test_an_engine_that_obeys_the_model_is_forecast_as_it_is(
         )
         for n in (1, 8)
     )  # fmt: skip
-    shots = shots_of(played(_trace(24, 1), deployment, values, clients=8).records, 0.004)
+    loop = Play(clients=8)
+    shots = shots_of(
+        simulate(_trace(24, 1), deployment, efficiencies=values, play=loop).records, 0.004
+    )
     alone = 0.004 + steps[0].gap + float(
         prefill_time(np.array([16.0]), np.array([0.0]), engine, demand)[0]
     ) - truth.step  # fmt: skip
@@ -121,7 +125,7 @@ def test_an_engine_that_obeys_the_model_is_forecast_as_it_is(
     again = fitted(fit(swept, deployment, efficiencies()), deployment, efficiencies(), DAY)
     unseen = _trace(40, 2)
     ends = [
-        played(unseen, deployment, using, clients=8).records.finished.max()
+        simulate(unseen, deployment, efficiencies=using, play=loop).records.finished.max()
         for using in (values, again)
     ]
     assert ends[1] == pytest.approx(ends[0], rel=0.05)

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from simulate_cases import deployment, trace
 from simulate_fleet_twin import Clients, FleetTwin, Member, Plan
@@ -64,7 +66,7 @@ def twin_of(requests: Trace, built: tuple[Deployment, ...], play: Play, plan: Pl
     gateway = play.gateway
     clients = Clients(
         gateway.timeout, gateway.retries, gateway.backoff,
-        10**9 if gateway.queue is None else gateway.queue,
+        10**9 if gateway.queue is None else gateway.queue, play.clients,
     )  # fmt: skip
     draws = [request.draw for request in made.world.requests]
     twin = FleetTwin(requests, members, clients, draws)
@@ -125,12 +127,48 @@ def test_cases_do_what_their_names_say() -> None:
     assert found["queues and patience"][0].timed_out > 0 < found["queues and patience"][0].rejected
 
 
+def agents_of(trace: Trace, seed: int) -> Trace:
+    """Return the trace as agents, each of whose calls waits for one of its earlier ones."""
+    random = np.random.default_rng(seed)
+    task = random.integers(0, len(trace) // 3, len(trace)) * 10  # in no order
+    edges = [(random.choice(np.flatnonzero(task[:row] == task[row])), row)
+             for row in range(1, len(trace)) if task[row] in task[:row]]  # fmt: skip
+    before, after = np.array(edges, np.int64).reshape(-1, 2).T
+    return replace(
+        trace,
+        calls=Calls(
+            before=before, after=after, delay=random.exponential(0.1, len(after)),
+            dispatched=random.random(len(after)) < 0.3, earliest=np.zeros(len(trace)), task=task,
+        ),
+    )  # fmt: skip
+
+
+@settings(deadline=None, max_examples=10)
+@given(
+    case=st.sampled_from(list(CASES)), seed=st.integers(0, 10**6), clients=st.integers(1, 40),
+    agents=st.booleans(), longest=st.sampled_from([0, 300]),
+)  # fmt: skip
+def test_closed_loops_agree_with_clients_who_take_what_comes_next(
+    case: str, seed: int, clients: int, longest: int, *, agents: bool
+) -> None:
+    """Also where prompts are too long, queues full, clients impatient: each frees its client."""
+    built, gateway = CASES[case]
+    requests = trace(seed, 30, 60.0, output=60)
+    requests = agents_of(requests, seed) if agents else requests
+    play = Play(gateway=gateway, clients=clients, longest=longest)
+    played = simulate(requests, built, efficiencies=efficiencies(), play=play, compiled=False)
+    agree(played, twin_of(requests, built, play, ()))
+    assert played.counts.arrived == 30
+
+
 OUTAGES = Faults(outages=(Outage(at=0.35, replica=0), Outage(at=0.8, replica=1, warning=0.3)))
 
 
-def test_replicas_that_stop_lose_what_they_hold() -> None:
+@pytest.mark.parametrize("clients", [0, 20])
+def test_replicas_that_stop_lose_what_they_hold(clients: int) -> None:
     """One stops without warning, one drains first; neither is replaced before the end."""
-    built, play = MIXED[:1], Play(gateway=Gateway(retries=3, backoff=0.2), faults=OUTAGES)
+    gateway = Gateway(retries=3, backoff=0.2)
+    built, play = MIXED[:1], Play(gateway=gateway, faults=OUTAGES, clients=clients)
     for seed in range(3):
         requests = trace(seed, 60, 60.0)
         played = simulate(requests, built, efficiencies=efficiencies(), play=play, compiled=False)
@@ -141,11 +179,11 @@ def test_replicas_that_stop_lose_what_they_hold() -> None:
         agree(played, twin_of(requests, built, play, plan))
 
 
-@pytest.mark.parametrize("case", ["retries", "queues"])
-def test_compiled_and_plain_fleets_agree(case: str) -> None:
+@pytest.mark.parametrize(("case", "clients"), [("retries", 0), ("queues", 0), ("retries", 25)])
+def test_compiled_and_plain_fleets_agree(case: str, clients: int) -> None:
     built, gateway = CASES[case]
-    requests = calls_of(trace(3, 80, 60.0), 3)
-    play = Play(gateway=gateway, faults=OUTAGES, router="cost-aware")
+    requests = agents_of(trace(3, 80, 60.0), 3) if clients else calls_of(trace(3, 80, 60.0), 3)
+    play = Play(gateway=gateway, faults=OUTAGES, router="cost-aware", clients=clients)
     plain, compiled = (
         simulate(requests, built, efficiencies=efficiencies(), play=play, compiled=compiled)
         for compiled in (False, True)

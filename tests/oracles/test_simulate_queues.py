@@ -1,9 +1,12 @@
 """The simulator in the limits that textbooks solve: single servers, closed loops, the mean."""
 
+import heapq
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from simulate_cases import deployment
 
 from inferometer.candidates import one
@@ -14,9 +17,10 @@ from inferometer.perf.predict import predict
 from inferometer.simulate import measures
 from inferometer.simulate.play import Play
 from inferometer.simulate.records import Records
+from inferometer.simulate.serving import Serving
 from inferometer.simulate.simulation import Simulation, simulate
 from inferometer.workload.shape import shape_of
-from inferometer.workload.trace import Ints, Trace
+from inferometer.workload.trace import Calls, Ints, Trace
 
 ALONE = deployment(sequences=1)
 SIZE = 8000
@@ -81,6 +85,72 @@ def test_a_closed_loop_holds_as_many_requests_as_clients() -> None:
     events = np.concatenate([records.arrival, records.finished])
     steps = np.concatenate([np.ones(500), -np.ones(500)])
     assert np.cumsum(steps[np.lexsort((steps, events))]).max() == 6
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    lengths=st.lists(st.tuples(st.integers(1, 400), st.integers(1, 60)), min_size=1, max_size=60),
+    clients=st.integers(1, 30),
+    replicas=st.integers(1, 3),
+    pools=st.booleans(),
+)
+def test_a_request_of_a_closed_loop_comes_when_the_next_client_is_free(
+    lengths: list[tuple[int, int]], clients: int, replicas: int, *, pools: bool
+) -> None:
+    """So no client is idle while a request waits, and no more are in flight than there are."""
+    built = deployment(replicas=replicas + pools, sequences=4)
+    records = simulate(
+        looped(lengths), built, efficiencies=efficiencies(), play=Play(clients=clients),
+        serving=Serving(prefill_replicas=int(pools)),
+    ).records  # fmt: skip
+    assert records.done.all()
+    free = [0.0] * clients
+    for arrival, finished in zip(records.arrival, records.finished, strict=True):
+        assert arrival == heapq.heappop(free)
+        heapq.heappush(free, finished)
+
+
+def test_one_client_gets_one_answer_after_another() -> None:
+    once, often = (
+        simulate(looped([(30, 5)] * size), deployment(), efficiencies=efficiencies(),
+                 play=Play(clients=1)).records
+        for size in (1, 4)
+    )  # fmt: skip
+    assert often.arrival[1:].tolist() == often.finished[:-1].tolist()
+    assert often.finished[-1] == pytest.approx(4 * once.finished[0])
+
+
+def test_prompts_that_are_turned_away_free_their_clients_in_order() -> None:
+    """Those of one instant are sent in the order of the trace, so turns are taken in it."""
+    trace = looped([(200_000, 5), *[(30, 5)] * 7])
+    play = Play(clients=2, router="round-robin")
+    run = simulate(trace, deployment(replicas=3), efficiencies=efficiencies(), play=play)
+    assert (run.counts.rejected, run.counts.finished) == (1, 7)
+    assert run.records.arrival[:3].tolist() == [0.0, 0.0, 0.0]
+    assert run.records.lane[:3].tolist() == [-1, 1, 2]
+
+
+def test_calls_are_requests_like_others_where_times_are_those_of_the_trace() -> None:
+    trace = looped([(40, 9), (80, 30), (20, 12), (60, 4), (10, 25)])
+    agents = replace(
+        trace,
+        calls=Calls(
+            before=np.array([0, 1]), after=np.array([3, 4]), delay=np.ones(2),
+            dispatched=np.zeros(2, np.bool_), earliest=np.zeros(5), task=np.array([0, 1, 1, 0, 1]),
+        ),
+    )  # fmt: skip
+    late = replace(agents, arrival=np.linspace(0.0, 400.0, 5))
+    found = [
+        simulate(one, deployment(), efficiencies=efficiencies(),
+                 play=Play(clients=2, timestamps=True)).records.finished.tolist()
+        for one in (trace, agents, late)
+    ]  # fmt: skip
+    assert found[0] == found[1] == found[2]
+
+
+def looped(lengths: list[tuple[int, int]]) -> Trace:
+    prompts, outputs = np.array(lengths).T
+    return Trace(arrival=np.zeros(len(lengths)), input_tokens=prompts, output_tokens=outputs)
 
 
 def test_sessions_wait_for_their_answers() -> None:

@@ -20,7 +20,7 @@ from inferometer.calibrate.verdict import Verdict, quantity
 from inferometer.candidates import Floats
 from inferometer.catalog.efficiency import Efficiencies
 from inferometer.catalog.source import Source
-from inferometer.catalog.uncertainty import Residual
+from inferometer.catalog.uncertainty import OWN, Residual
 
 COVERAGE = 0.8
 """Share of rows that an interval is to cover."""
@@ -118,8 +118,16 @@ def _held(fold: Fold, verdict: Verdict) -> Held:
     return Held(group=fold.name, cell=verdict.row.cell, ratio=-verdict.error)
 
 
-def residuals(folds: Sequence[Fold], source: Source) -> list[Residual]:
-    """Return the intervals of measured over predicted by quantity, load and novelty."""
+def residuals(
+    folds: Sequence[Fold], source: Source, novelties: Mapping[str, str] = NOVELTY_OF
+) -> list[Residual]:
+    """Return the intervals of measured over predicted by quantity, load and novelty.
+
+    Args:
+        folds: Held-out groups.
+        source: Provenance of the intervals.
+        novelties: Novelty that each split imitates.
+    """
     known = dict[str, Residual]()
     for split in dict.fromkeys(fold.split for fold in folds):
         held = by_kind(fold for fold in folds if fold.split == split)
@@ -129,7 +137,7 @@ def residuals(folds: Sequence[Fold], source: Source) -> list[Residual]:
         rows["any", "any"] = [row for every in held.values() for row in every]
         for (what, load), found in rows.items():
             if len(found) >= LEAST:
-                key = f"{what}.{load}.{NOVELTY_OF[split]}"
+                key = f"{what}.{load}.{novelties[split]}"
                 low, high = np.exp(interval(found))
                 known[key] = Residual(key=key, low=float(low), high=float(high), rows=len(found),
                                       sources={"": source})  # fmt: skip
@@ -153,10 +161,29 @@ def residuals_of(
     source: Source,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Residual]:
-    """Return the intervals of all splits, by cross-validation."""
+    """Return the intervals of a fit that is shipped, of all splits, by cross-validation."""
     folds = [
         fold
         for split in NOVELTY_OF
         for fold in cross_validate(observations, start, source, split, progress=progress)
     ]
     return residuals(folds, source)
+
+
+def own_residuals(
+    observations: Sequence[Observation],
+    start: Efficiencies,
+    source: Source,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[Residual]:
+    """Return the intervals of a user's own rows, on top of the shipped ones.
+
+    By parts of the rows: they tell how far off the fit is on more of the same, and nothing of other
+    models, accelerators or laboratories. None where all rows are one sweep of one load: without it,
+    nothing of theirs would be left to fit.
+    """
+    folds = cross_validate(observations, start, source, "rows", progress=progress)
+    if len(folds) < 2:
+        return []
+    found = residuals(folds, source, {"rows": OWN})
+    return [one for one in found if not one.key.startswith("any.")]

@@ -10,6 +10,7 @@ from inferometer.calibrate.resolution import (
     noted,
     precision,
 )
+from inferometer.calibrate.stated import counted
 from inferometer.calibrate.tables import number
 from inferometer.catalog.models import Model
 from inferometer.deployment import Parallelism, Precision
@@ -118,9 +119,12 @@ def pool(row: Row, model: Model, which: str) -> tuple[Parallelism, int] | None:
         return None
     try:
         stated = json.loads(text) if text.startswith("{") else {"num_workers": text}
-        counts = {name: int(float(value or 0)) for name, value in stated.items()}
-    except (ValueError, TypeError, OverflowError, AttributeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ScenarioError(f"{row.key}: {which} {text!r} cannot be read: {error}") from error
+    counts = {
+        name: counted(row, f"{which}.{name}", "" if value is None else str(value))
+        for name, value in stated.items()
+    }
     tensor, data = max(counts.get("tp_size", 1), 1), max(counts.get("attention_dp_size", 1), 1)
     expert = max(counts.get("moe_ep_size", 1), 1)
     if which == "decode_cfg" and (rack := _rack(row, model, tensor)) is not None:

@@ -103,7 +103,8 @@ class Row:
         cells: All columns.
         metrics: Measured metrics by column name, in the units of their columns.
         layout: "serving", "energy", "dvfs", "steps" or "steps_static".
-        unusable: Measured metrics that mean something else, with the reason; not predicted.
+        unusable: Measured metrics that mean something else or are no number (NaN), with the
+            reason; not predicted.
     """
 
     key: str

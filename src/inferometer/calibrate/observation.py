@@ -8,6 +8,7 @@ from inferometer.calibrate.layouts import layout, mixed_pools, pool, stated_work
 from inferometer.calibrate.measurement import Load, Observation, Pass, Refusal, Row, Subject
 from inferometer.calibrate.resolution import FindModel, noted
 from inferometer.calibrate.serving_load import serving_load
+from inferometer.calibrate.stated import check
 from inferometer.calibrate.subjects import deployment
 from inferometer.calibrate.tables import number
 from inferometer.catalog.models import Model
@@ -40,6 +41,7 @@ def observe(rows: Iterable[Row], find: FindModel) -> tuple[list[Observation], li
     observations, refusals = list[Observation](), list[Refusal]()
     for row in rows:
         try:
+            check(row)
             observation = LAYOUTS[row.layout](row, find(model_name(row)))
             _check(observation.subject.deployment)
             observations.append(observation)

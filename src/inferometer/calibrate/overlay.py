@@ -107,7 +107,7 @@ def basis_text(value: Basis, *, section: str = "") -> str:
     lists = {
         n: getattr(value, n) for n in ("families", "architectures", "accelerators", "laboratories")
     }
-    lines = [f"[{section}fit]", *_provenance(value.sources[""])]
+    lines = [f"[{section}{value.key}]", *_provenance(value.sources[""])]
     lines += [f"{name} = [{', '.join(_quoted(items))}]" for name, items in lists.items()]
     return "\n".join(lines) + "\n"
 
@@ -126,10 +126,10 @@ def fit_source(laboratories: Iterable[str], as_of: dt.date) -> Source:
     )
 
 
-def basis_of(observations: Sequence[Observation], source: Source) -> Basis:
-    """Return what a fit to `observations` rests on."""
+def basis_of(observations: Sequence[Observation], source: Source, key: str = "fit") -> Basis:
+    """Return what a fit to `observations` rests on; `key` is "own" in an overlay."""
     return Basis(
-        key="fit",
+        key=key,
         families=tuple(sorted({o.row.family for o in observations})),
         architectures=tuple(sorted({o.subject.deployment.model.family for o in observations})),
         accelerators=tuple(sorted({o.subject.deployment.accelerator.key for o in observations})),

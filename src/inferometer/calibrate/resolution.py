@@ -36,14 +36,26 @@ batched server and its kernels for CUDA and ROCm matured in 2024. That a release
 put to that month are assumed."""
 
 _FORMATS: Mapping[str, str] = {
-    **dict.fromkeys(("bfloat16", "bf16", "fp16", "float16", "half", "auto"), "bf16"),
+    **dict.fromkeys(("bfloat16", "bf16", "fp16", "float16", "f16", "half", "auto"), "bf16"),
+    **dict.fromkeys(("fp32", "float32", "f32"), "fp32"),
     **dict.fromkeys(("fp8", "fp8_block", "fp8-dynamic", "float8", "e4m3"), "fp8"),
     **dict.fromkeys(("fp4", "nvfp4", "mixed fp4", "w4a8_nvfp4_fp8"), "nvfp4"),
     **dict.fromkeys(("mxfp4", "w4a16_mxfp4", "w4a8_mxfp4_mxfp8"), "mxfp4"),
-    **dict.fromkeys(("int4", "int4_wo", "awq", "gptq", "w4a16"), "int4"),
+    **dict.fromkeys(("int4", "int4_wo", "awq", "gptq", "w4a16", "w4afp8", "w4a8"), "int4"),
+    **dict.fromkeys(("4bit", "bnb-4bit", "nf4"), "int4"),
     **dict.fromkeys(("int8", "int8_wo", "w8a8"), "int8"),
+    "q2": "q2_k",
+    "q3": "q3_k_m",
+    "q4": "q4_k_m",
+    "q5": "q5_k_m",
+    "q6": "q6_k",
+    "q8": "q8_0",
 }
-"""Spellings of number formats in result files."""
+"""Spellings of number formats in result files. Bits alone ("q4") are taken as the variant that
+registries of GGUF files serve first; that is an assumption."""
+
+_UNSTATED = frozenset({"unset", "unstated", "unknown", "not stated", "none", "n/a"})
+"""Words by which a source says that it does not say."""
 
 _MARKS = ("nvfp4", "mxfp4", "fp4", "fp8", "awq", "gptq", "int4", "w4a16", "int8", "w8a8")
 """Spellings that count inside a longer one, such as "fp8_e4m3"; narrower formats first."""
@@ -138,7 +150,9 @@ def precision(row: Row, model: Model) -> Precision:
     expert models (gpt-oss) everything but the experts: their publishers' model cards.
     """
     note = noted(row)
-    stated = note.get("gemm") or row.cells.get("precision", "") or _of_checkpoint(row.model)
+    column = row.cells.get("precision", "")
+    stated = note.get("gemm") or ("" if column.lower() in _UNSTATED else column)
+    stated = stated or _of_checkpoint(row.model)
     if not stated and "ollama" in (row.cells.get("engine", "") + row.model).lower():
         stated = "q4_k_m"  # what its registry serves where a tag names no format
     linear = _format(stated)
@@ -166,13 +180,19 @@ def latent(model: Model) -> bool:
 
 @functools.cache
 def _format(name: str) -> NumberFormat:
-    text = name.strip().lower()
+    text = _weights(name.strip().lower())
     if text in _FORMATS:
         return tables.number_format(_FORMATS[text])
     if not text:
         return tables.formats()["bf16"]
     mark = next((m for m in _MARKS if m in text), "")
     return tables.formats()[_FORMATS[mark]] if mark else tables.number_format(text)
+
+
+def _weights(text: str) -> str:
+    """Return the part that is of the weights: "bf16" of "bf16+fp8kv" and of "bf16, kv fp8"."""
+    parts = [part.strip() for part in re.split(r"[+,;]", text)]
+    return next((part for part in parts if part and "kv" not in part), text)
 
 
 def _own_formats(model: Model) -> tuple[NumberFormat, NumberFormat] | None:

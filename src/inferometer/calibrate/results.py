@@ -20,6 +20,7 @@ from inferometer.errors import ScenarioError
 
 Raw = Mapping[str, Any]
 Cells = dict[str, str]
+Reader = Callable[[Any, Path], list[Cells]]
 
 
 def read_results(path: Path) -> list[Row]:
@@ -35,10 +36,26 @@ def read_results(path: Path) -> list[Row]:
     for name, (signature, reader) in TOOLS.items():
         if signature(content):
             setup = _setup(path)
-            runs = reader(content, path)
+            runs = _runs(reader, content, path, name)
             return [_row(run, setup, path, place, name) for place, run in enumerate(runs)]
     raise ScenarioError(f"{path}: result of no known tool; known: ML.ENERGY leaderboard, "
                         f"{', '.join(TOOLS)}")  # fmt: skip
+
+
+def _runs(reader: Reader, content: Any, path: Path, tool: str) -> list[Cells]:
+    """Return the runs of a file that is of `tool` by its signature, if it is by its fields.
+
+    Raises:
+        ScenarioError: a field is missing or of another kind than the tool writes.
+    """
+    try:
+        return reader(content, path)
+    except KeyError as error:
+        raise ScenarioError(f"{path}: no field {error} where {tool} writes one") from error
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ScenarioError(
+            f"{path}: a field is not of the kind that {tool} writes: {error}"
+        ) from error
 
 
 def _json(path: Path) -> Any:
@@ -63,7 +80,7 @@ def _row(run: Cells, setup: Cells, path: Path, place: int, tool: str) -> Row:
     for name in ("model", "gpu"):
         if not cells.get(name):
             raise ScenarioError(
-                f"{path}: {tool} does not state {name!r}; state it in "
+                f"{path}: run {place}: {tool} does not state {name!r}; state it in "
                 f"{path.with_suffix('.setup.json').name}"
             )
     metrics = {
@@ -318,7 +335,7 @@ def _is_inferencex(content: Any) -> bool:
     return isinstance(first, Mapping) and {"hw", "framework", "conc"} <= set(first)
 
 
-TOOLS: Mapping[str, tuple[Callable[[Any], bool], Callable[[Any, Path], list[Cells]]]] = {
+TOOLS: Mapping[str, tuple[Callable[[Any], bool], Reader]] = {
     "vllm bench serve": (_has("model_id", "completed", "output_throughput"), _vllm),
     "aiperf": (_has("aiperf_version"), _aiperf),
     "GuideLLM": (_has("metadata", "benchmarks"), _guidellm),

@@ -37,6 +37,10 @@ MLPERF_TPOT: Mapping[tuple[str, str], float] = {
 DEFAULT_TPOT = 0.2
 """The loosest of them, for benchmarks not listed."""
 
+KINDS = ("concurrency", "rate", "batch", "offline", "burst", "")
+"""Kinds of load that rows state; a burst is a run of which all requests come at once, and a blank
+one is read as offline."""
+
 ROUNDS_OF_A_RUN = 10.0
 """Requests per client of a benchmark run that states no number: InferenceX's ten."""
 
@@ -59,6 +63,8 @@ def serving_load(row: Row) -> Load:
     plain = Load(kind="offline", inputs=inputs, outputs=outputs, requests=requests)
     plain = replace(plain, lockstep=_lockstep(row, plain))
     stated = row.cells.get("load_type", "")
+    if stated not in KINDS:
+        raise InferometerError(f"{row.key}: load_type {stated!r} is none of {', '.join(KINDS)}")
     if stated == "concurrency":
         return _closed(row, plain, amount)
     if stated == "batch" and amount:

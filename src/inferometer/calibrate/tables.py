@@ -82,10 +82,12 @@ def _layout(columns: Sequence[str], path: Path) -> str:
 
 
 def _row(cells: Mapping[str, str], layout: str, place: str) -> Row:
-    metrics = {
-        name: value
-        for name in METRICS[layout]
-        if (value := number(cells.get(name, ""))) is not None
+    stated = {name: cells[name] for name in METRICS[layout] if cells.get(name)}
+    metrics = {n: value for n, text in stated.items() if (value := number(text)) is not None}
+    unusable = {
+        name: (math.nan, f"measured {text!r} is no finite number")
+        for name, text in stated.items()
+        if name not in metrics
     }
     return Row(
         key=cells.get("row_id") or place,
@@ -96,6 +98,7 @@ def _row(cells: Mapping[str, str], layout: str, place: str) -> Row:
         cells=cells,
         metrics=metrics,
         layout=layout,
+        unusable=unusable,
     )
 
 

@@ -82,16 +82,17 @@ def verdicts_of(
     return [v for group in groups for row in _of_group(group, residuals, novelty) for v in row]
 
 
-def novelty(basis: Basis) -> Novelty:
-    """Return how new an observation is to a fit that rests on `basis`."""
-    laboratories = set(basis.laboratories)
+def novelty(basis: Basis, own: Basis | None = None) -> Novelty:
+    """Return how new an observation is to a fit that rests on `basis`, and on `own` rows."""
+    laboratories = {*basis.laboratories, *(own.laboratories if own else ())}
 
     def of(observation: Observation) -> str:
         deployment = observation.subject.deployment
         family = observation.row.family
         if family not in basis.families:  # a name of the source's own says less than the record
             family = deployment.model.family
-        found = novelty_of(basis, family, deployment.accelerator.key)
+        measured = own if own and observation.row.source in own.laboratories else None
+        found = novelty_of(basis, family, deployment.accelerator.key, measured)
         foreign = observation.row.source not in laboratories
         return "new-source" if foreign and found == "known" else found
 

@@ -40,7 +40,7 @@ __all__ = [
 _NOT_THE_MODEL = re.compile(
     r"\(ollama tag\)$|:[0-9a-f]{40,}$|-v1$|[-_]latest$|-hf$|-(?:instruct|chat|it|thinking|base)\b"
     r"|-\d{4}\b|-(?:fp8|nvfp4|fp4|mxfp4|bf16|awq|gptq|int4|int8|w\d+a\d+)\b|-8k$"
-    r"|-quantized(?:\.w\d+a\d+)?$|-(?:kv|dynamic|gguf|kv-fp8)$"
+    r"|-quantized(?:\.w\d+a\d+)?$|-4b-128g$|-(?:kv|dynamic|gguf|kv-fp8)$"
 )
 """Parts of a name that tell a tuning, a date or a number format, but not the architecture."""
 

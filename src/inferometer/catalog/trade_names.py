@@ -11,7 +11,7 @@ _SIZE = re.compile(r"(\d+)\s*gi?b", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9]+(?:\.[0-9]+)*")
 _SOCKET = re.compile(r"(sxm|pcie)\d+")
 _TRIM = re.compile(
-    r"\d+w|\d+x|hbm\d\w?|gddr\d\w?|oam|nps\d|spx|cpx|cts|aarch64|x86|tensor|core|gpus?|"
+    r"\d+w|1x|hbm\d\w?|gddr\d\w?|oam|nps\d|spx|cpx|cts|aarch64|x86|tensor|core|gpus?|"
     r"graphics|card|series|edition|generation|superchip|grace|hopper|gracehopper|blackwell"
 )
 """Words that tell no two parts of the catalogue apart."""

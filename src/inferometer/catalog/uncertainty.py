@@ -16,7 +16,8 @@ class Residual:
     """Spread of measured over predicted in cross-validation, for one kind of prediction.
 
     Attributes:
-        key: "quantity.load.novelty", e.g. "tpot.closed.new-model", "any" standing for any.
+        key: "quantity.load.novelty", e.g. "tpot.closed.new-model", "any" standing for any; the
+            novelty "own" is that of the rows of an overlay.
         low: Ratio of measured to predicted that a tenth of the rows fall short of.
         high: Ratio that a tenth of the rows exceed.
         rows: Rows that it was learned from.
@@ -32,10 +33,10 @@ class Residual:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
-    """What the shipped efficiencies were fitted to.
+    """What efficiencies were fitted to.
 
     Attributes:
-        key: "fit".
+        key: "fit" for the shipped ones, "own" for what an overlay adds.
         families: Model families, as the rows name them.
         architectures: Families of the same models in the catalogue.
         accelerators: Accelerator keys.
@@ -69,6 +70,19 @@ def basis(overlay: Path | None = None) -> Basis:
     return table(Basis, "basis", overlay)["fit"]
 
 
+def own_basis(overlay: Path | None = None) -> Basis | None:
+    """Return what an overlay was fitted to on top of the shipped fit, None without one.
+
+    Raises:
+        CatalogError: the overlay is at fault.
+    """
+    return table(Basis, "basis", overlay).get(OWN)
+
+
+OWN = "own"
+"""Novelty of a model family on an accelerator that an overlay has own rows of."""
+
+
 class Spread(NamedTuple):
     """Measured over predicted: the tenth and the ninetieth percentile."""
 
@@ -95,10 +109,23 @@ NOVELTIES: Mapping[tuple[bool, bool], str] = {
 both known."""
 
 
-def novelty_of(basis: Basis, family: str, accelerator: str) -> str:
-    """Return how new a model family of the catalogue on an accelerator is to a fit."""
+def novelty_of(basis: Basis, family: str, accelerator: str, own: Basis | None = None) -> str:
+    """Return how new a model family of the catalogue on an accelerator is to a fit.
+
+    Args:
+        basis: What the shipped fit rests on.
+        family: Family as the rows or as the catalogue name it.
+        accelerator: Key of the accelerator.
+        own: What an overlay's fit rests on, on top of it.
+    """
+    if own is not None and NOVELTIES[_new(own, family, accelerator)] == "known":
+        return OWN
+    return NOVELTIES[_new(basis, family, accelerator)]
+
+
+def _new(basis: Basis, family: str, accelerator: str) -> tuple[bool, bool]:
     known = (*basis.families, *basis.architectures)
-    return NOVELTIES[family not in known, accelerator not in basis.accelerators]
+    return family not in known, accelerator not in basis.accelerators
 
 
 def spread(known: Mapping[str, Residual], quantity: str, load: str, novelty: str) -> Spread:
@@ -108,10 +135,14 @@ def spread(known: Mapping[str, Residual], quantity: str, load: str, novelty: str
         known: Spreads by key.
         quantity: E.g. "tpot".
         load: E.g. "closed", or "any".
-        novelty: "known", "new-model", "new-accelerator", "new-both" or "new-source".
+        novelty: "known", "new-model", "new-accelerator", "new-both", "new-source", or "own", which
+            is "known" for quantities that no own row gave.
     """
-    for what, where in ((quantity, load), (quantity, "any"), ("any", "any")):
-        key = f"{what}.{where}.{novelty}"
+    places = [(quantity, load), (quantity, "any"), ("any", "any")]
+    keys = [f"{what}.{where}.{novelty}" for what, where in places]
+    if novelty == OWN:
+        keys = keys[:2] + [f"{what}.{where}.known" for what, where in places]
+    for key in keys:
         if key in known:
             return Spread(known[key].low, known[key].high)
     return Spread(

@@ -8,7 +8,7 @@ from inferometer.account.bill import Tariff
 from inferometer.catalog import tables
 from inferometer.catalog.efficiency import Efficiencies, efficiencies
 from inferometer.catalog.models import Model, model
-from inferometer.catalog.uncertainty import basis, residuals
+from inferometer.catalog.uncertainty import basis, own_basis, residuals
 from inferometer.cli.plausibility import doubts_of_prices, doubts_of_rows, doubts_of_targets, warn
 from inferometer.cli.prices import own_prices, price_of
 from inferometer.cli.scenario import DeploymentSpec, PriceSpec, Scenario, SearchSpec
@@ -106,7 +106,8 @@ def risk_of(scenario: Scenario, model: Model) -> Risk:
     """
     catalog = overlay_of(scenario)
     chips = tables.accelerators(catalog)
-    doubts = doubts_of(residuals(catalog), basis(catalog), model.family, chips)
+    own = own_basis(catalog)
+    doubts = doubts_of(residuals(catalog), basis(catalog), model.family, chips, own)
     return Risk(doubts=doubts, confidence=scenario.confidence)
 
 

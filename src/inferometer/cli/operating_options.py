@@ -28,7 +28,8 @@ class Operating:
         also: TOML file whose [deployment] table joins the fleet; repeat for more.
         router: "least-loaded", "round-robin", "power-of-two", "session-sticky",
             "prefix-affinity" or "cost-aware".
-        clients: Closed loop with so many clients; the arrival times then do not count.
+        clients: Closed loop: so many clients, the next request to whoever is free; the arrival
+            times then do not count.
         think: Closed sessions: seconds between the end of a session's request and its next.
         queue_limit: Requests that may wait at one replica; more are refused.
         timeout: Seconds after which a client gives up.

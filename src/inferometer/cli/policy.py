@@ -18,7 +18,8 @@ class PolicySpec:
     Attributes:
         router: "least-loaded", "round-robin", "power-of-two", "session-sticky", "prefix-affinity"
             or "cost-aware".
-        clients: Closed loop with so many clients; 0 plays the arrivals.
+        clients: Closed loop: so many clients, the next request to whoever is free; 0 plays the
+            arrivals.
         think: Closed sessions: time between the end of a session's request and its next.
         queue_limit: Requests that may wait at one replica; more are refused.
         timeout: How long a client waits before it gives up.

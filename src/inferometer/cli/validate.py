@@ -49,10 +49,10 @@ def validate(
     from inferometer.calibrate.score import scores
     from inferometer.calibrate.verdict import judge, novelty
     from inferometer.catalog.efficiency import efficiencies
-    from inferometer.catalog.uncertainty import basis, residuals
+    from inferometer.catalog.uncertainty import basis, own_basis, residuals
 
     rows = [_described(row, overlay) for row in read(data)]
-    known = novelty(basis(overlay))
+    known = novelty(basis(overlay), own_basis(overlay))
     verdicts = judge(rows, finder(models), efficiencies(overlay), residuals(overlay), known)
     if rows_out is not None:
         _write(verdicts, rows_out)
@@ -109,9 +109,9 @@ def _row(verdict: object) -> list[str]:
 
     if not isinstance(verdict, Verdict):
         raise TypeError(verdict)
-    numbers = [verdict.predicted, verdict.lower, verdict.upper]
+    numbers = [verdict.predicted, verdict.lower, verdict.upper, verdict.measured]
     texts = [f"{value:.6g}" if math.isfinite(value) else "" for value in numbers]
-    return [verdict.row.key, verdict.metric, *texts, f"{verdict.measured:.6g}", verdict.reason]
+    return [verdict.row.key, verdict.metric, *texts, verdict.reason]
 
 
 def _score(score: object, dimensions: tuple[str, ...]) -> dict[str, object]:
@@ -164,8 +164,14 @@ def _refusals(verdicts: Sequence[object]) -> list[dict[str, object]]:
 
     from inferometer.calibrate.verdict import Verdict
 
-    reasons = Counter(v.reason for v in verdicts if isinstance(v, Verdict) and v.reason)
+    refused = [v for v in verdicts if isinstance(v, Verdict) and v.reason]
+    reasons = Counter(_plain(v.reason, v.row.key) for v in refused)
     return [{"reason": reason, "values": count} for reason, count in reasons.most_common(50)]
+
+
+def _plain(reason: str, key: str) -> str:
+    """Return a reason without its row and the catalogue's list, so that equal ones are one."""
+    return reason.removeprefix(f"{key}: ").partition("; known: ")[0]
 
 
 def _show(data: Path, tables: dict[str, list[dict[str, object]]], format: Format) -> None:  # noqa: A002

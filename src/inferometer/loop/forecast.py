@@ -19,9 +19,10 @@ from inferometer.loop.jobs import Job
 from inferometer.loop.local import deployment_here
 from inferometer.loop.readings import Spent
 from inferometer.loop.setting import Setting
-from inferometer.loop.shared_queue import played
 from inferometer.loop.summary import Summary, summarise
+from inferometer.simulate.play import Play
 from inferometer.simulate.records import Records
+from inferometer.simulate.simulation import simulate
 from inferometer.units import Watts
 from inferometer.workload.trace import Trace
 
@@ -53,12 +54,13 @@ def forecast(
     """
     deployment = deployment_here(file, setting, overlay)
     values = efficiencies(overlay)
-    found = played(trace, deployment, values, clients=clients)
+    play = Play(clients=clients, timestamps=True)  # the load client does not know of agents
+    found = simulate(trace, deployment, efficiencies=values, play=play)
     overhead = float(found.machine.rates.request_overhead[0])
     shots = shots_of(found.records, overhead)
     if drafts is not None:
         drafting = replace(deployment, speculation=drafts.speculation)
-        always = played(trace, drafting, values, clients=clients)
+        always = simulate(trace, drafting, efficiencies=values, play=play)
         shots = _blended(shots, shots_of(always.records, overhead), drafts.share)
     run = _run(shots, clients)
     span = run.ended - run.began

@@ -30,7 +30,8 @@ class Doubt:
     """How far measurements lay from predictions, measured over predicted.
 
     Attributes:
-        novelty: "known", "new-model", "new-accelerator" or "new-both": what the fit had not seen.
+        novelty: "own", "known", "new-model", "new-accelerator" or "new-both": what the fit had not
+            seen.
         rate: Throughput.
         ttft: Time to first token.
         tpot: Time per output token.
@@ -49,15 +50,26 @@ class Doubt:
 
 
 def doubts_of(
-    residuals: Mapping[str, Residual], basis: Basis, family: str, accelerators: Iterable[str]
+    residuals: Mapping[str, Residual],
+    basis: Basis,
+    family: str,
+    accelerators: Iterable[str],
+    own: Basis | None = None,
 ) -> dict[str, Doubt]:
     """Return the error of predictions of a model family on each of `accelerators`.
 
     Of rows under any load: those under an open one alone are too few to tell.
+
+    Args:
+        residuals: Spreads by key.
+        basis: What the shipped fit rests on.
+        family: Family of the model.
+        accelerators: Keys of the accelerators.
+        own: What the user's own calibration rests on, on top of it.
     """
     found = dict[str, Doubt]()
     for key in accelerators:
-        novelty = novelty_of(basis, family, key)
+        novelty = novelty_of(basis, family, key, own)
         each = {
             name: spread(residuals, name, "any", novelty) for name in ("rate", *METRICS, "power")
         }
@@ -94,6 +106,7 @@ def likely(probability: Fraction, slo: Slo, doubt: Doubt) -> str:
 
 
 NOVELTY: Mapping[str, str] = {
+    "own": "model family on this accelerator measured in this calibration",
     "known": "model family and accelerator measured",
     "new-model": "model family never measured",
     "new-accelerator": "accelerator never measured",

@@ -10,65 +10,74 @@ from inferometer.workload.trace import Floats, Ints, Trace
 
 
 class Edges(NamedTuple):
-    """Pairs of requests, all [edge].
+    """Who waits for what.
 
     Attributes:
-        before: Request that is waited for.
-        after: Request that waits.
-        delay: Time between the two, s.
-        trigger: `state.COMPLETION` or `state.DISPATCH` of the first.
+        before: Request that is waited for; in a closed loop number of requests + k for the k-th
+            end of a task, from 0 [edge].
+        after: Request that waits [edge].
+        delay: Time between the two, s [edge].
+        trigger: `state.COMPLETION` or `state.DISPATCH` of the first [edge].
+        task: Task of a closed loop that each request is part of; empty in an open one [request].
     """
 
     before: Ints
     after: Ints
     delay: Floats
     trigger: Ints
+    task: Ints
+
+
+Columns = tuple[Ints, Ints, Floats, Ints]
+"""The first four fields of `Edges`."""
 
 
 def edges_of(trace: Trace, play: Play) -> Edges:
-    """Return what waits for what, sorted by the request that is waited for.
+    """Return what waits for what, sorted by what is waited for.
 
-    Agents follow their calls, closed sessions their turns. A closed loop of `play.clients` sends a
-    task (an agent's run, or one request) once the one `clients` places earlier is done.
+    Agents follow their calls, closed sessions their turns. The tasks of a closed loop (an agent's
+    run, or one request) wait in one queue: each of `play.clients` takes one, and the next as often
+    as all requests of one have ended, answered or not.
 
     Raises:
         ScenarioError: closed sessions of a trace that names none, or that has calls or clients.
     """
-    parts = [_calls(trace)] if trace.calls is not None and not play.timestamps else []
+    nobody, agents = np.zeros(0, np.int64), trace.calls is not None and not play.timestamps
+    parts = [_calls(trace) if agents else _plain(nobody, nobody, 0.0)]
     if play.think is not None:
-        if trace.session is None or play.clients > 0 or parts:
+        if trace.session is None or play.clients > 0 or agents:
             raise ScenarioError(
                 "think time: a trace with sessions and without calls is wanted, and no closed loop"
             )
         parts.append(_turns(trace.session, play.think))
+    task = nobody
     if play.clients > 0:
-        parts.append(_clients(_tasks(trace, follow=bool(parts)), play.clients))
-    if not parts:
-        return Edges(*(np.zeros(0, kind) for kind in (np.int64, np.int64, float, np.int64)))
-    edges = Edges(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-    order = np.argsort(edges.before, kind="stable")
-    return Edges(edges.before[order], edges.after[order], edges.delay[order], edges.trigger[order])
+        task = _tasks(trace, agents=agents)
+        parts.append(_queue(task, play.clients))
+    before, after, delay, trigger = (np.concatenate(same) for same in zip(*parts, strict=True))
+    order = np.argsort(before, kind="stable")
+    return Edges(before[order], after[order], delay[order], trigger[order], task)
 
 
-def _calls(trace: Trace) -> Edges:
+def _calls(trace: Trace) -> Columns:
     calls = trace.calls
     assert calls is not None  # noqa: S101 - the caller has looked
-    return Edges(calls.before, calls.after, calls.delay, calls.dispatched.astype(np.int64))
+    return calls.before, calls.after, calls.delay, calls.dispatched.astype(np.int64)
 
 
-def _plain(before: Ints, after: Ints, delay: float) -> Edges:
-    return Edges(before, after, np.full(len(before), delay), np.zeros(len(before), np.int64))
+def _plain(before: Ints, after: Ints, delay: float) -> Columns:
+    return before, after, np.full(len(before), delay), np.zeros(len(before), np.int64)
 
 
-def _turns(session: Ints, think: float) -> Edges:
+def _turns(session: Ints, think: float) -> Columns:
     order = np.argsort(session, kind="stable")
     same = np.diff(session[order]) == 0
     return _plain(order[:-1][same], order[1:][same], think)
 
 
-def _tasks(trace: Trace, *, follow: bool) -> Ints:
+def _tasks(trace: Trace, *, agents: bool) -> Ints:
     """Return the task of each request, numbered by first request."""
-    if trace.calls is None or not follow:
+    if trace.calls is None or not agents:
         return np.arange(len(trace))
     _, first, numbered = np.unique(trace.calls.task, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
@@ -76,21 +85,7 @@ def _tasks(trace: Trace, *, follow: bool) -> Ints:
     return rank[numbered]
 
 
-def _clients(task: Ints, clients: int) -> Edges:
-    """Join every request of a task to every one of the task `clients` places later."""
-    order = np.argsort(task, kind="stable")
-    starts = np.searchsorted(task[order], np.arange(int(task.max()) + 2))
-    pairs = [
-        (np.repeat(mine, len(later)), np.tile(later, len(mine)))
-        for mine, later in (
-            (
-                order[starts[place] : starts[place + 1]],
-                order[starts[place + clients] : starts[place + clients + 1]],
-            )
-            for place in range(len(starts) - 1 - clients)
-        )
-    ]
-    if not pairs:
-        return _plain(np.zeros(0, np.int64), np.zeros(0, np.int64), 0.0)
-    before, after = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    return _plain(before, after, 0.0)
+def _queue(task: Ints, clients: int) -> Columns:
+    """Let all requests of a task wait for the end of a task that frees a client for it."""
+    later = np.flatnonzero(task >= clients)
+    return _plain(len(task) + task[later] - clients, later, 0.0)

@@ -79,7 +79,8 @@ class Fleet(NamedTuple):
 def run(fleet: Fleet, until: float) -> float:
     """Play everything up to `until`; return when the next event is due, inf for never.
 
-    Between events at one instant arrivals come first, then step boundaries, then deadlines.
+    Between events at one instant arrivals come first, those without predecessors before others,
+    then step boundaries, then deadlines.
     """
     world, counters = fleet.world, fleet.counters
     while True:
@@ -99,7 +100,7 @@ def run(fleet: Fleet, until: float) -> float:
         elif coming > expiring:
             give_up(fleet, instant)
         else:
-            latest = take(world) if freed <= opened else next_in(fleet.order, counters)
+            latest = take(world) if freed < opened else next_in(fleet.order, counters)
             arrive(fleet, latest, instant)
 
 

@@ -56,8 +56,8 @@ class Play:
     Attributes:
         router: Name of a router of `router.ROUTERS`.
         seed: Of everything that is random: the routers' coins, pauses, start-ups, failures.
-        clients: Closed loop of so many clients, each sending its next request when one ends; 0
-            plays the arrivals of the trace.
+        clients: Closed loop of so many clients before one queue: whoever has none in flight sends
+            the next request of the trace; 0 plays the arrivals of the trace.
         think: Closed sessions: time between the end of a session's request and its next; None
             plays the arrivals of the trace.
         timestamps: Whether the calls of agents come at the times of the trace, whatever became of

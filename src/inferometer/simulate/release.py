@@ -1,16 +1,28 @@
 """Requests that wait for others: turns of a session, calls of an agent, clients of a closed loop.
 
 Each edge holds a delay and what it waits for, the predecessor's end or its dispatch. A request is
-asked for at the latest of what its edges allow. Runs as it is, and compiled (`compiled`).
+asked for at the latest of what its edges allow. The clients of a closed loop share one queue: which
+of them has ended a task does not matter, only how many tasks have ended, so the requests that come
+with the k-th end are edges of row requests + k. Runs as it is, and compiled (`compiled`).
 """
 
 from inferometer.simulate.heap import push, sink
-from inferometer.simulate.state import RELEASED, World
+from inferometer.simulate.state import COMPLETION, ENDED, RELEASED, World
 
 
 def resolve(world: World, done: int, instant: float, trigger: int) -> None:
-    """Let the requests that waited for `done` come once their delays are over."""
-    for edge in range(world.offsets[done], world.offsets[done + 1]):
+    """Let those come that waited for `done`, and the next task if it frees a client; O(log)."""
+    follow(world, done, instant, trigger)
+    if trigger == COMPLETION and len(world.left) > 0:
+        world.left[world.task[done]] -= 1
+        if world.left[world.task[done]] == 0:
+            follow(world, len(world.requests) + world.counters[ENDED], instant, trigger)
+            world.counters[ENDED] += 1
+
+
+def follow(world: World, row: int, instant: float, trigger: int) -> None:
+    """Let the requests of a row of edges come once their delays are over."""
+    for edge in range(world.offsets[row], world.offsets[row + 1]):
         if world.triggers[edge] == trigger:
             request = world.requests[world.children[edge]]
             request.earliest = max(request.earliest, instant + world.delays[edge])

@@ -31,10 +31,11 @@ PART = 1 / WHOLE
 WAITING, FINISHED, REJECTED, TIMED_OUT, LOST = 0, 1, 2, 3, 4
 """What became of a request: `Request.status`. `LOST` is one whose replica failed."""
 
-RELEASED, SAMPLED = 0, 1
-"""Places in `World.counters`: requests in the heap of released ones, samples taken."""
+RELEASED, SAMPLED, ENDED = 0, 1, 2
+"""Places in `World.counters`: requests in the heap of released ones, samples taken, tasks of a
+closed loop that have ended."""
 
-COUNTERS = 2
+COUNTERS = 3
 """Length of `World.counters`."""
 
 COMPLETION, DISPATCH = 0, 1
@@ -246,11 +247,14 @@ class World(NamedTuple):
         loads: Requests that each lane holds [lane].
         released: Requests whose predecessors are done, a heap by arrival [request].
         due: Their arrivals, s [request].
-        counters: See `RELEASED` [2].
-        children: Requests that wait for a request, and where each one's begin [edge], [request + 1]
-        offsets: See `children`.
+        counters: See `RELEASED` [3].
+        children: Requests that wait, by what they wait for: first the requests, then the first,
+            second, ... end of a task of a closed loop [edge].
+        offsets: Where the children of each begin [request + task + 1].
         delays: Think or tool time between the two, s [edge].
         triggers: `COMPLETION` or `DISPATCH` of the one waited for [edge].
+        task: Task of a closed loop that a request is part of; empty in an open one [request].
+        left: Requests of each task that have not ended; empty in an open loop [task].
         hashes: Prompt blocks by hash, and where each request's begin [hash], [request + 1].
         starts: See `hashes`.
         references: Sequences on each hash, `prefix.ABSENT` or `prefix.HOSTED` without the block
@@ -286,6 +290,8 @@ class World(NamedTuple):
     offsets: Ints
     delays: Floats
     triggers: Ints
+    task: Ints
+    left: Ints
     hashes: Ints
     starts: Ints
     references: Counters

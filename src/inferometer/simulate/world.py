@@ -180,6 +180,7 @@ def world_of(
         max(getattr(one, name) for one in limits) for name in ("sequences", "block")
     )
     edges = edges_of(trace, play)
+    left = np.bincount(edges.task)
     again = len(edges.after) > 0 or play.gateway.retries > 0 or limits[0].prefillers > 0
     hashes, starts = _hashes(trace, caching=prefix_caching)
     known = int(hashes.max(initial=-1)) + 1
@@ -204,9 +205,11 @@ def world_of(
         due=np.zeros(size if again else 1),
         counters=np.zeros(COUNTERS, np.int64),
         children=edges.after,
-        offsets=np.searchsorted(edges.before, np.arange(size + 1)),
+        offsets=np.searchsorted(edges.before, np.arange(size + len(left) + 1)),
         delays=edges.delay,
         triggers=edges.trigger,
+        task=edges.task,
+        left=left,
         hashes=hashes,
         starts=starts,
         references=np.full((count, known), ABSENT, np.int32),
