@@ -14,8 +14,8 @@ from inferometer.perf.rates import Rates, factor_keys, scales
 
 SPREAD: Mapping[str, float] = {
     "base": 0.7,
-    "make": 0.1,
-    "kernel": 0.4,
+    "make": 0.35,
+    "kernel": 0.25,
     "architecture": 0.35,
     "accelerator": 0.2,
     "engine": 0.5,
@@ -40,13 +40,17 @@ FAR: Mapping[str, float] = dict.fromkeys(
     ("kernel", "release", "architecture", "accelerator", "format", "engine"), 1.0
 )
 """Spreads from which on a factor of these dimensions is believed the more readily (Cauchy): most
-kernels are alike, and one that is missing or untuned is slower by multiples."""
+kernels are alike, and one that is missing or untuned is slower by multiples. Rates alone: the
+spread of overheads is wide as it is."""
 
 NEVER = 1e3
 """The same for bases and all else, whose priors are normal."""
 
 LOOSER = 2.5
 """Multiple of that spread for overheads: host code differs by more than silicon does."""
+
+SECONDS = ("overhead", "latency")
+"""Ends of the names of parameters that are no rates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,7 +105,7 @@ def design(groups: Sequence[Group], efficiencies: Efficiencies) -> Design:
         names=names,
         start=np.array(start),
         spread=np.array(spread),
-        tail=np.array([FAR.get(key.split(":", maxsplit=1)[0], NEVER) for _, key in names]),
+        tail=np.array([_tail(name, key) for name, key in names]),
         low={name: _log(efficiencies[name].low) for name in Rates._fields},
         high={name: _log(efficiencies[name].high) for name in Rates._fields},
     )
@@ -109,11 +113,15 @@ def design(groups: Sequence[Group], efficiencies: Efficiencies) -> Design:
 
 def _spread(name: str, key: str) -> float:
     dimension = key.split(":", maxsplit=1)[0]
-    if name.endswith(("overhead", "latency")):
+    if name.endswith(SECONDS):
         return SPREAD[dimension or "base"] * LOOSER
     if name.endswith("bandwidth") and dimension in {"engine", "release", "format"}:
         return SPREAD[dimension] * CLOSER
     return SPREAD[dimension] if dimension else KNOWN
+
+
+def _tail(name: str, key: str) -> float:
+    return NEVER if name.endswith(SECONDS) else FAR.get(key.split(":", maxsplit=1)[0], NEVER)
 
 
 def _start(efficiencies: Efficiencies, name: str, key: str) -> float:
