@@ -8,6 +8,7 @@ import itertools
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from inferometer.loop.launch import model_file
 from inferometer.loop.machine import this_machine
 from inferometer.loop.processor import PROC, pid_behind
 from inferometer.loop.setting import Setting, context_for
-from inferometer.loop.sweep import steps
+from inferometer.loop.sweep import Step, steps
 from inferometer.loop.trial import Bed, engine
+from inferometer.units import Seconds
 
 BOUNDS = Bounds(prompt=256, output=64)
 
@@ -62,12 +64,17 @@ def show(bed: Bed, setting: Setting) -> None:
                 f"  {n} sequences decode: {len(times)} steps, median {np.median(times) * 1e3:.1f} "
                 f"ms, {sum(times):.2f} s together\n"
             )
-    mixed = [step for step in found if not step.plain]
-    tokens = sum(shot.input_tokens - shot.cached_tokens for shot in run.shots)
+    mixed = [step for step in found if step.prompts]
+    halves = mixed[: len(mixed) // 2], mixed[len(mixed) // 2 :]
+    each = " and ".join(f"{1e3 * _per_prompt_token(half):.2f}" for half in halves)
     sys.stdout.write(
-        f"  with prompts: {len(mixed)} steps, {sum(step.span for step in mixed):.2f} s together, "
-        f"{tokens} prompt tokens\n"
+        f"  with prompts: {len(mixed)} steps, {sum(step.span for step in mixed):.2f} s together; "
+        f"{each} ms a prompt token in the first and the second half of them\n"
     )
+
+
+def _per_prompt_token(found: Sequence[Step]) -> Seconds:
+    return sum(step.span for step in found) / sum(sum(step.prompts) for step in found)
 
 
 def main() -> int:
