@@ -1,34 +1,30 @@
-"""Show where the wall time of a closed loop on the packaged engine goes, at four and eight slots.
+"""Show where the wall time of a closed loop on the packaged engine goes, slots and cache varied.
 
-Run it on a quiet machine: `python docs/loop_steps.py [WEIGHTS]` (a minute and a half on two cores).
+Run it on a quiet machine: `python docs/loop_steps.py [WEIGHTS]` (three minutes on two cores).
 Steps are told from the streams: a sequence gets a token in every step in which it decodes.
 """
 
+import itertools
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from inferometer.cli.bench import Asked, cut_trace
-from inferometer.loop.client import Shot
 from inferometer.loop.drive import drive
 from inferometer.loop.jobs import Bounds, jobs_of
 from inferometer.loop.launch import model_file
 from inferometer.loop.machine import this_machine
 from inferometer.loop.processor import PROC, pid_behind
 from inferometer.loop.setting import Setting, context_for
+from inferometer.loop.sweep import Step, steps
 from inferometer.loop.trial import Bed, engine
+from inferometer.units import Seconds
 
 BOUNDS = Bounds(prompt=256, output=64)
-APART = 0.005
-"""Seconds between two tokens that are surely of different steps of this engine."""
-
-Step = tuple[float, int, float]
-"""Time of a step, sequences that decoded in it, tokens of prompts that it completed."""
 
 
 def thread_seconds(pid: int) -> dict[str, float]:
@@ -37,21 +33,6 @@ def thread_seconds(pid: int) -> dict[str, float]:
         task.name: int((task / "schedstat").read_text().split()[0]) / 1e9
         for task in (PROC / str(pid) / "task").iterdir()
     }
-
-
-def steps(shots: Sequence[Shot]) -> Iterator[Step]:
-    """Yield the steps of a run, from the times at which their tokens came."""
-    came = sorted((at, n, place) for n, s in enumerate(shots) for place, at in enumerate(s.pieces))
-    groups = [[came[0]]]
-    for before, one in pairwise(came):
-        if one[0] - before[0] < APART:
-            groups[-1].append(one)
-        else:
-            groups.append([one])
-    for before, group in pairwise(groups):
-        fresh = [shots[n] for _, n, place in group if place == 0]
-        prompts = sum(shot.input_tokens - shot.cached_tokens for shot in fresh)
-        yield group[0][0] - before[0][0], len(group) - len(fresh), prompts
 
 
 def show(bed: Bed, setting: Setting) -> None:
@@ -76,22 +57,28 @@ def show(bed: Bed, setting: Setting) -> None:
         f"others {sum(spent[2:]):.2f} s; load client {own:.2f} s\n"
     )
     found = list(steps(run.shots))
-    plain = {n: [t for t, d, p in found if d == n and not p] for n in range(1, setting.slots + 1)}
-    for n, times in plain.items():
+    for n in range(1, setting.slots + 1):
+        times = [step.span for step in found if step.plain and step.decoding == n]
         if times:
             sys.stdout.write(
                 f"  {n} sequences decode: {len(times)} steps, median {np.median(times) * 1e3:.1f} "
                 f"ms, {sum(times):.2f} s together\n"
             )
-    mixed = [(t, d, p) for t, d, p in found if p]
+    mixed = [step for step in found if step.prompts]
+    halves = mixed[: len(mixed) // 2], mixed[len(mixed) // 2 :]
+    each = " and ".join(f"{1e3 * _per_prompt_token(half):.2f}" for half in halves)
     sys.stdout.write(
-        f"  with prompts: {len(mixed)} steps, {sum(t for t, _, _ in mixed):.2f} s together, "
-        f"{sum(p for _, _, p in mixed)} prompt tokens\n"
+        f"  with prompts: {len(mixed)} steps, {sum(step.span for step in mixed):.2f} s together; "
+        f"{each} ms a prompt token in the first and the second half of them\n"
     )
 
 
+def _per_prompt_token(found: Sequence[Step]) -> Seconds:
+    return sum(step.span for step in found) / sum(sum(step.prompts) for step in found)
+
+
 def main() -> int:
-    """Show both numbers of slots."""
+    """Show both numbers of slots, with one cache for all of them and with one for each."""
     weights = sys.argv[1] if len(sys.argv) > 1 else "q8_0"
     context = context_for(BOUNDS.prompt + BOUNDS.output)
     with tempfile.TemporaryDirectory() as folder:
@@ -99,8 +86,8 @@ def main() -> int:
             shipped=model_file(), machine=this_machine(), folder=Path(folder),
             say=lambda text: None,
         )  # fmt: skip
-        for slots in (4, 8):
-            show(bed, Setting(weights=weights, slots=slots, context=context))
+        for slots, unified in itertools.product((4, 8), (True, False)):
+            show(bed, Setting(weights=weights, slots=slots, context=context, unified=unified))
     return 0
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from inferometer.cli import inputs
 from inferometer.cli.scenario import read_scenario
+from inferometer.deploy.emit import emit
 from inferometer.errors import ScenarioError
 
 CONFIG = """\
@@ -28,10 +29,14 @@ evaluation:
 """
 
 
-def read(tmp_path: Path, text: str) -> object:
+def file_of(tmp_path: Path, text: str) -> Path:
     file = tmp_path / "prediction.yaml"
     file.write_text(text, encoding="utf-8")
-    return read_scenario(file)
+    return file
+
+
+def read(tmp_path: Path, text: str) -> object:
+    return read_scenario(file_of(tmp_path, text))
 
 
 @pytest.mark.parametrize("name", ["vllm", "vllm-nodes", "sglang-experts", "trtllm"])
@@ -48,12 +53,40 @@ def test_what_is_written_is_read_back(name: str, tmp_path: Path) -> None:
     assert found.accelerator == planned.deployment.accelerator
     assert found.settings.engine == planned.deployment.settings.engine
     assert found.settings.max_num_seqs == planned.deployment.settings.max_num_seqs
-    assert inputs.model_of(scenario) == planned.deployment.model
+    model = inputs.model_of(scenario)
+    assert (model.key, model.layers) == (
+        planned.deployment.model.key,
+        planned.deployment.model.layers,
+    )
     shape = inputs.shape_of_scenario(scenario)
     assert shape.mean_input == pytest.approx(planned.load.mean_input)
     assert shape.mean_output == pytest.approx(planned.load.mean_output)
     assert shape.rate == pytest.approx(planned.load.peak_rate, rel=0.1)
     assert scenario.slo == ("ttft p99 <= 2000.0 ms", "itl p99 <= 50.0 ms")
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "kv"),
+    [("meta-llama/Llama-3.1-70B", "bf16", "bf16"),
+     ("nvidia/Llama-3.1-70B-Instruct-FP8", "fp8", "fp8"), ("llama-3.1-70b", "bf16", "bf16")],
+)  # fmt: skip
+def test_the_checkpoint_that_is_named_is_the_one_that_is_served(
+    tmp_path: Path, name: str, weights: str, kv: str
+) -> None:
+    scenario = read_scenario(file_of(tmp_path, CONFIG.replace("Qwen/Qwen3-32B-FP8", name)))
+    assert scenario.deployment is not None
+    found = inputs.deployment_of(inputs.model_of(scenario), scenario.deployment).precision
+    assert (found.linear.key, found.experts.key, found.kv.key) == (weights, weights, kv)
+
+
+def test_what_is_emitted_in_eight_bit_is_read_back_in_eight_bit(tmp_path: Path) -> None:
+    planned = deploy_cases.deployment(weights="fp8", kv="fp8")
+    rollout = deploy_cases.rollout(planned)
+    text = emit(rollout, ("aisimulate",))[0]["aisimulate/prediction.yaml"]
+    scenario = read_scenario(file_of(tmp_path, text))
+    assert scenario.deployment is not None
+    found = inputs.deployment_of(inputs.model_of(scenario), scenario.deployment)
+    assert found.precision == planned.precision
 
 
 def test_lengths_are_fixed_and_the_search_is_bounded(tmp_path: Path) -> None:

@@ -13,10 +13,13 @@ def test_the_defaults_are_what_the_engine_ships() -> None:
     assert (shipped.weights, shipped.slots, shipped.batch, shipped.micro_batch) == (
         "as-shipped", 4, 2048, 512,
     )  # fmt: skip
+    assert shipped.unified
 
 
 def test_a_setting_survives_its_file(tmp_path: Path) -> None:
-    setting = Setting(weights="q8_0", kv="q8_0", slots=8, threads=1, prefix_cache=False)
+    setting = Setting(
+        weights="q8_0", kv="q8_0", slots=8, threads=1, prefix_cache=False, unified=False
+    )
     (tmp_path / "s.toml").write_text(setting_text(setting))
     assert read_settings(tmp_path / "s.toml") == (setting, 1)
 
@@ -57,6 +60,7 @@ def test_vllm_refuses_what_it_would_ignore() -> None:
     for setting, name in (
         (Setting(kv="q8_0"), "kv"), (Setting(threads=2), "threads"),
         (Setting(weights="q4_0"), "weights"), (Setting(micro_batch=64), "micro_batch"),
+        (Setting(unified=False), "unified"),
     ):  # fmt: skip
         with pytest.raises(ScenarioError, match=rf"setting\.{name} is .*leave it out for vLLM"):
             vllm(setting, "m", alias="m", port=1)

@@ -26,6 +26,9 @@ TENANTS = {"search": 0.5, "support": 0.3, "batch": 0.2}
 LOAD = 0.7
 """Share of the predicted capacity that the replay uses."""
 
+SWEPT = 32
+"""Requests of the traffic whose lengths the machine is fitted with."""
+
 PLANNED = "llama-3.1-8b"
 """Model of the fleet that is planned from the traffic."""
 
@@ -76,8 +79,8 @@ def demo(
     source = ["--trace", trace] if trace else []
     _run("optimise", *source, "--requests", str(requests), "--max-prompt", str(max_prompt),
          "--max-output", str(max_output), "--rounds", str(rounds), "--measure", "2",
-         "--slots", "4", "8", "--slo", "tpot p50 <= 250 ms", "--theory-check",
-         "--report", str(report), "--seed", str(seed))  # fmt: skip
+         "--slots", "4", "--unified", "true", "false", "--slo", "tpot p50 <= 250 ms",
+         "--theory-check", "--report", str(report), "--seed", str(seed))  # fmt: skip
     sys.stdout.write(f"report: {report}\n")
     sys.stdout.write(f"the whole loop took {time.monotonic() - began:.0f} s\n")
 
@@ -142,12 +145,12 @@ def _traffic(trace: str, seed: int) -> "Trace":
 def _measure(traffic: "Trace", bounds: "Bounds", span: float, folder: Path, seed: int) -> None:
     """Run the stack, fit the machine, replay the traffic, and say what it cost by tenant."""
     from inferometer.loop.client import Endpoint
+    from inferometer.loop.jobs import fitted
     from inferometer.loop.local import calibrated_here
     from inferometer.loop.machine import this_machine
     from inferometer.loop.replay import Served, replay, sustained, tenants_of
     from inferometer.loop.setting import Setting, context_for
     from inferometer.loop.stack import StackSpec, up
-    from inferometer.loop.sweep import Sizes
 
     setting = Setting(context=context_for(bounds.prompt + bounds.output))
     machine = this_machine()
@@ -156,8 +159,8 @@ def _measure(traffic: "Trace", bounds: "Bounds", span: float, folder: Path, seed
     _title("Engine and gateway")
     with up(spec, say=say, folder=folder) as stack:
         engine, file = Endpoint(url=stack.engines[0], model=stack.alias), Path(stack.model)
-        calibrated_here(engine, file, setting, overlay, say, machine=machine,
-                        sizes=Sizes(long=max(bounds.prompt, 64)))  # fmt: skip
+        like, _ = fitted(traffic, bounds, requests=SWEPT, rate=0.0, seed=seed)
+        calibrated_here(engine, file, setting, overlay, say, machine=machine, like=like)
         served = Served(file=file, setting=setting, overlay=overlay, draw=machine.draw)
         chosen = sustained(traffic, bounds, served, load=LOAD, span=span, seed=seed)
         start = dt.datetime.now(dt.UTC)

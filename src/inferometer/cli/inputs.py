@@ -1,6 +1,7 @@
 """What a scenario names, looked up: model, workload, supply, prices, evaluator."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -38,7 +39,14 @@ def model_of(scenario: Scenario) -> Model:
     """
     if not scenario.model:
         raise ScenarioError("no model: give --model, a name or a config.json or .gguf file")
-    return model(scenario.model)
+    return _checkpoint_first(model(scenario.model), scenario.model)
+
+
+def _checkpoint_first(found: Model, name: str) -> Model:
+    """Return a model with the checkpoint that it was named by first: its formats are meant."""
+    named = [one for one in found.checkpoints if one.name.lower() == name.lower()]
+    others = [one for one in found.checkpoints if one not in named]
+    return replace(found, checkpoints=(*named, *others)) if named else found
 
 
 def shape_of_scenario(scenario: Scenario) -> Shape:
@@ -270,14 +278,12 @@ def ideal(slo: Slo, catalog: Path | None = None) -> Evaluate:
 
 
 def _ideal(catalog: Path | None) -> Efficiencies:
-    import dataclasses
-
     best = {}
     for key, parameter in efficiencies(catalog).items():
         overhead = "latency" in key or "overhead" in key
         base = 0.0 if overhead else parameter.base if key.startswith("power") else 1.0
         limits = {"low": min(base, parameter.low), "high": max(base, parameter.high)}
-        best[key] = dataclasses.replace(parameter, base=base, factors={}, **limits)
+        best[key] = replace(parameter, base=base, factors={}, **limits)
     return best
 
 

@@ -37,6 +37,7 @@ class Allowed:
         batch: Token budgets of a step.
         prefix_cache: Whether prompts are kept for the next that begins alike.
         draft: Tokens proposed at a time where a sequence repeats itself; 0 for no drafts.
+        unified: Whether all slots share one KV cache, in place of a stretch of it for each.
         slo: Target such as "tpot p99 <= 250 ms"; repeat for more.
         bound: Most that perplexity may be over the reference's.
     """
@@ -48,6 +49,7 @@ class Allowed:
     batch: Annotated[tuple[int, ...], Listed] = (2048,)
     prefix_cache: Annotated[tuple[bool, ...], Listed] = (True,)
     draft: Annotated[tuple[int, ...], Listed] = (0,)
+    unified: Annotated[tuple[bool, ...], Listed] = (True,)
     slo: Annotated[tuple[str, ...], Many] = ()
     bound: float = 1.05
 
@@ -94,7 +96,6 @@ def optimise(
     from inferometer.loop.quality import STRETCH, text_of
     from inferometer.loop.setting import Setting, context_for
     from inferometer.loop.supervise import interruptible
-    from inferometer.loop.sweep import Sizes
     from inferometer.loop.trial import Bed
     from inferometer.loop.variants import weights_file
     from inferometer.loop.walk import Axes, Bound
@@ -108,13 +109,13 @@ def optimise(
     axes = Axes(
         weights=allowed.weights, kv=allowed.kv, slots=allowed.slots, threads=allowed.threads,
         batch=allowed.batch, prefix_cache=allowed.prefix_cache, draft=allowed.draft,
+        unified=allowed.unified,
     )  # fmt: skip
     context = context_for(max(asked.max_prompt + asked.max_output, 2 * STRETCH))
     task = Task(
         trace=trace, shipped=Setting(context=context), axes=axes, slo=parse_slo(allowed.slo),
         bound=Bound(ratio=allowed.bound), text=text_of(text), positions=positions,
         measured=measure, rounds=rounds, seed=asked.seed, theory=theory_check,
-        sizes=Sizes(long=max(asked.max_prompt, 4 * Sizes().short)),
     )  # fmt: skip
     shipped = weights_file("as-shipped", model, say)
     with interruptible(), tempfile.TemporaryDirectory(prefix="inferometer-") as folder:

@@ -6,7 +6,7 @@ what is left is the engine's own. So the model reproduces the sweep, and says th
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from inferometer.catalog.source import Evidence, Source
 from inferometer.deployment import Deployment
 from inferometer.errors import ScenarioError
 from inferometer.loop.machine import ENGINE, KEY
-from inferometer.loop.sweep import Sweep
+from inferometer.loop.sweep import Step, Turn
 from inferometer.perf.rates import factor_keys, scales
 from inferometer.perf.roofline import compile_candidates
 from inferometer.perf.sharding import Shard
@@ -60,11 +60,11 @@ class Fit:
     request: Seconds
 
 
-def fit(sweep: Sweep, deployment: Deployment, base: Efficiencies) -> Fit:
+def fit(turns: Sequence[Turn], deployment: Deployment, base: Efficiencies) -> Fit:
     """Return the parameters that reproduce a sweep.
 
     Args:
-        sweep: What was measured.
+        turns: What was measured, at one or more times.
         deployment: The engine on this machine.
         base: Efficiencies that count the model's operations; their rates do not matter.
 
@@ -72,42 +72,60 @@ def fit(sweep: Sweep, deployment: Deployment, base: Efficiencies) -> Fit:
         ScenarioError: prompts took no time, or more sequences less: too disturbed to fit.
     """
     shard = compile_candidates(one(deployment), base).shard
-    found = sweep.mixture
-    each, constant = _line(sweep)
-    spent = found.span - constant * found.steps - each * found.decoded
+    each, constant = _line([step for turn in turns for step in turn.steps if step.plain])
+    busy = [step for turn in turns for step in _among_prompts(turn.steps)]
+    prompts = [tokens for step in busy for tokens in step.prompts]
+    decoded = sum(step.decoding for step in busy)
+    spent = sum(step.span for step in busy) - constant * len(busy) - each * decoded
     if spent <= 0 or each <= 0:
         raise ScenarioError(
-            f"the sweep is too disturbed to fit: {spent:.3g} s for {sum(found.prompts):.0f} prompt "
+            f"the sweep is too disturbed to fit: {spent:.3g} s for {sum(prompts):.0f} prompt "
             f"tokens and {each * 1e3:.3g} ms for each sequence; run it again while the machine is "
             "quiet"
         )
-    prompt_flop = sum(_prompt_flop(shard, tokens) for tokens in found.prompts)
+    prompt_flop = sum(_prompt_flop(shard, tokens) for tokens in prompts)
     decode_flop = float(shard.linear_flop[0] + shard.head_flop[0])
-    decode_flop += float(shard.context_flop.sum()) * float(
-        np.mean([s.context for s in sweep.steps])
-    )
+    decode_flop += float(shard.context_flop.sum()) * float(np.mean([t.context for t in turns]))
     rate = max(prompt_flop / spent, decode_flop / each)
     sequence = max(each - decode_flop / rate, 0.0)
-    prefill = max(spent - prompt_flop / rate, 0.0) / sum(found.prompts)
-    short, first = sweep.alone
-    alone = constant + sequence + decode_flop / rate
-    alone += _prompt_flop(shard, short) / rate + short * prefill
+    prefill = max(spent - prompt_flop / rate, 0.0) / sum(prompts)
+    short, first = np.mean([turn.alone for turn in turns], axis=0).tolist()
+    alone = constant + _prompt_flop(shard, short) / rate + short * prefill
     return Fit(
         arithmetic=rate, step=constant, sequence=sequence, prefill=prefill,
         request=max(first - alone, 0.0),
     )  # fmt: skip
 
 
-def _line(sweep: Sweep) -> tuple[float, float]:
-    """Return slope and constant of the decode step over its sequences, the constant not below 0."""
-    clients = np.array([float(step.clients) for step in sweep.steps])
-    gaps = np.array([step.gap for step in sweep.steps])
-    if len(set(clients.tolist())) < 2:
-        raise ScenarioError("a sweep needs two numbers of sequences, one of them 1")
-    weights = 1 / gaps  # errors are in proportion to what is timed
-    slope, constant = np.polyfit(clients, gaps, 1, w=weights)
+def _among_prompts(steps: Sequence[Step]) -> Sequence[Step]:
+    """Return the steps up to the last prompt's: what all of them took beyond decoding is prompts'.
+
+    Raises:
+        ScenarioError: no prompt was seen to end.
+    """
+    last = [place for place, step in enumerate(steps) if step.prompts]
+    if not last:
+        raise ScenarioError("a sweep needs requests: it has no prompt")
+    return steps[: last[-1] + 1]
+
+
+def _line(plain: Sequence[Step]) -> tuple[float, float]:
+    """Return slope and constant of the decode step over its sequences, the constant not below 0.
+
+    Each number of sequences counts by how often it was seen; errors are in proportion to times.
+    """
+    numbers = sorted({step.decoding for step in plain})
+    if len(numbers) < 2:
+        raise ScenarioError(
+            f"the sweep is too disturbed to fit: decode steps of {len(numbers)} number(s) of "
+            "sequences were seen, and two tell a sequence from a step; run it again"
+        )
+    seen = [[step.span for step in plain if step.decoding == n] for n in numbers]
+    x, spans = np.array(numbers, float), np.array([float(np.mean(one)) for one in seen])
+    weights = np.sqrt([len(one) for one in seen]) / spans
+    slope, constant = np.polyfit(x, spans, 1, w=weights)
     if constant < 0:
-        return float((gaps * weights**2 * clients).sum() / (clients**2 * weights**2).sum()), 0.0
+        return float((spans * weights**2 * x).sum() / (x**2 * weights**2).sum()), 0.0
     return float(slope), float(constant)
 
 

@@ -110,7 +110,7 @@ def llama_cpp(setting: Setting, model: Path, *, alias: str, port: int) -> Comman
     return Command(words=(python, "-P", str(_SERVER), argument), environment=QUIET)
 
 
-_NOT_VLLM = ("weights", "kv", "micro_batch", "threads")
+_NOT_VLLM = ("weights", "kv", "micro_batch", "threads", "unified")
 """Fields of a setting whose values mean nothing to vLLM."""
 
 

@@ -40,7 +40,10 @@ def _parameters(engine: Any, asked: Mapping[str, Any]) -> Any:
     found = engine.CommonParams()
     found.model.path, found.model_alias = asked["model"], {asked["alias"]}
     found.port, found.n_parallel = asked["port"], asked["slots"]
-    found.n_ctx = asked["slots"] * asked["context"]  # the engine divides it over its slots
+    found.n_ctx = asked["slots"] * asked["context"]  # of all slots together
+    found.kv_unified = asked["unified"]
+    if asked["unified"]:  # else one slot may take what the others need
+        found.kv_unified_per_slot = asked["context"]
     found.n_batch = max(asked["batch"], asked["micro_batch"])
     found.n_ubatch = asked["micro_batch"]
     found.cache_prompt, found.cache_ram_mib = asked["prefix_cache"], 0

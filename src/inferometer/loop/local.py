@@ -2,6 +2,7 @@
 
 import datetime as dt
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from inferometer.catalog import tables
@@ -15,8 +16,9 @@ from inferometer.loop.machine import ENGINE, KEY, Machine, records, this_machine
 from inferometer.loop.processor import is_local
 from inferometer.loop.setting import Setting
 from inferometer.loop.supervise import Say
-from inferometer.loop.sweep import Sizes, sweep
+from inferometer.loop.sweep import Sizes, Turn, spread, turn
 from inferometer.loop.variants import format_of
+from inferometer.workload.trace import Trace
 
 KV_KEYS = {"f16": "fp16"}
 """Formats of the KV cache by the catalogue's names, where they differ."""
@@ -48,31 +50,22 @@ def deployment_here(file: Path, setting: Setting, overlay: Path) -> Deployment:
     )
 
 
-def calibrated_here(
-    endpoint: Endpoint,
-    file: Path,
-    setting: Setting,
-    output: Path,
-    say: Say,
-    *,
-    machine: Machine | None = None,
-    sizes: Sizes | None = None,
-) -> Fit:
-    """Sweep the engine at an endpoint and write the overlay of this machine; return the fit.
+def swept(
+    endpoint: Endpoint, setting: Setting, like: Trace, *, sizes: Sizes, number: int, say: Say
+) -> Turn:
+    """Return one turn of a sweep of an engine on this machine.
 
     Args:
-        endpoint: The engine, on this machine.
-        file: GGUF file that it serves.
-        setting: Its setting; the decode step is measured at one sequence and at all slots.
-        output: TOML file to write.
-        say: Told what is under way.
-        machine: This machine, if it was described before.
-        sizes: How much the sweep sends.
+        endpoint: The engine.
+        setting: Its setting; the sweep keeps all slots busy.
+        like: Requests whose lengths are sent.
+        sizes: How much is sent.
+        number: Of the turn.
+        say: Told what was seen.
 
     Raises:
         EngineError: the engine went away.
-        ScenarioError: an engine that may run elsewhere or has one slot, a sweep that cannot be
-            fitted, or a file that cannot be written.
+        ScenarioError: an engine that may run elsewhere or has one slot.
     """
     if not is_local(endpoint.url):
         raise ScenarioError(
@@ -84,14 +77,63 @@ def calibrated_here(
             f"slots is {setting.slots}: the time of a sequence is told from that of a step by "
             "running more than one; start the engine with 2 slots or more"
         )
-    chip = machine or this_machine()
+    return turn(endpoint, setting.slots, like, sizes=sizes, number=number, say=say)
+
+
+def described(
+    turns: Sequence[Turn], file: Path, setting: Setting, output: Path, machine: Machine
+) -> Fit:
+    """Write the overlay of this machine from a sweep; return the fit.
+
+    Args:
+        turns: The sweep.
+        file: GGUF file that was served.
+        setting: Setting of the engine.
+        output: TOML file to write.
+        machine: This machine.
+
+    Raises:
+        ScenarioError: a sweep that cannot be fitted, or a file that cannot be written.
+    """
     day = dt.datetime.now(dt.UTC).date()
-    text = records(chip, slots=setting.slots, day=day)
-    found = sweep(endpoint, setting.slots, sizes=sizes, say=say)
+    text = records(machine, slots=setting.slots, day=day)
     with tempfile.TemporaryDirectory() as folder:
         bare = Path(folder) / "machine.toml"
         bare.write_text(text, encoding="utf-8")
         deployment = deployment_here(file, setting, bare)
-        fitted = fit(found, deployment, efficiencies())
+        fitted = fit(turns, deployment, efficiencies())
     write_overlay(overlay_text(fitted, deployment, text, day), output)
     return fitted
+
+
+def calibrated_here(
+    endpoint: Endpoint,
+    file: Path,
+    setting: Setting,
+    output: Path,
+    say: Say,
+    *,
+    machine: Machine | None = None,
+    like: Trace | None = None,
+) -> Fit:
+    """Sweep the engine at an endpoint and write the overlay of this machine; return the fit.
+
+    Args:
+        endpoint: The engine, on this machine.
+        file: GGUF file that it serves.
+        setting: Its setting.
+        output: TOML file to write.
+        say: Told what is under way.
+        machine: This machine, if it was described before.
+        like: Requests whose lengths are sent; of all lengths by default.
+
+    Raises:
+        EngineError: the engine went away.
+        ScenarioError: as `swept` and `described`.
+    """
+    sizes = Sizes()
+    turns = [
+        swept(endpoint, setting, like or spread(), sizes=sizes, number=number, say=say)
+        for number in range(sizes.turns)
+    ]
+    return described(turns, file, setting, output, machine or this_machine())

@@ -11,22 +11,25 @@ from inferometer.loop.interval import Interval, saving
 from inferometer.loop.jobs import jobs_of
 from inferometer.loop.quality import Position, Quality, judged
 from inferometer.loop.setting import Setting
-from inferometer.loop.sweep import Sizes
-from inferometer.loop.trial import Bed, drafted, measured, overlay, qualities
+from inferometer.loop.sweep import Sizes, Turn
+from inferometer.loop.trial import Bed, drafted, measured, overlay, probed, qualities
 from inferometer.loop.walk import (
     Axes,
     Bound,
     Candidate,
-    Family,
     candidates,
     missed,
     price,
+    swept_as,
 )
 from inferometer.workload.slo import Slo
 from inferometer.workload.trace import Trace
 
 SAMPLE = 8
 """Requests, at least, from which it is told what drafts do."""
+
+THEORY_ROUNDS = 2
+"""Rounds in which F16 at one slot is measured: a check, and slow."""
 
 REFERENCE = "f16"
 """Format of the reference of quality: what the shipped weights mean, without rounding."""
@@ -106,7 +109,7 @@ def optimise(task: Task, bed: Bed) -> Findings:
     _predict(walk, task, bed)
     chosen = promising(walk, task, bed)
     theory = _theory(task) if task.theory else None
-    _measure([*chosen, *([theory] if theory else [])], task, bed)
+    _measure(chosen, theory, task, bed)
     return decision(chosen, walk, theory, task, bed)
 
 
@@ -137,29 +140,49 @@ def _asked(setting: Setting, task: Task, bed: Bed) -> Sequence[Position]:
 
 
 def _predict(walk: Sequence[Candidate], task: Task, bed: Bed) -> None:
-    """Predict every setting that is left, and the shipped one, from a sweep of its family."""
-    overlays: dict[Family, Path] = {}
-    drafts: dict[tuple[Family, int], Drafting | None] = {}
+    """Predict every setting that is left, and the shipped one, each from a sweep of its own."""
     shipped = walk[0]
-    most = max(one.setting.slots for one in walk)
-    for one in walk:
-        if one.dropped and one is not shipped:
-            continue
-        if one.family not in overlays:
-            bed.say(f"sweep of {one.family}")
-            overlays[one.family] = overlay(bed, one.setting, min(max(most, 2), 8), task.sizes)
+    left = [one for one in walk if one is shipped or not one.dropped]
+    known = overlays([one.setting for one in left], task.trace, task.sizes, bed)
+    drafts: dict[Drafted, Drafting | None] = {}
+    for one in left:
         one.predicted = forecast(
-            task.trace, bed.file(one.setting), one.setting, overlays[one.family],
+            task.trace, bed.file(one.setting), one.setting, known[swept_as(one.setting)],
             clients=one.setting.slots, draw=bed.machine.draw,
             drafts=_drafts(one, drafts, task, bed),
         )  # fmt: skip
 
 
+def overlays(
+    settings: Sequence[Setting], like: Trace, sizes: Sizes, bed: Bed
+) -> dict[Setting, Path]:
+    """Return the overlay of each setting that is swept: all of them in every turn.
+
+    So what a machine does in one moment falls on all, and each is seen at several times.
+
+    Args:
+        settings: Settings to predict.
+        like: Requests whose lengths the sweeps send.
+        sizes: How much they send.
+        bed: Where they run.
+    """
+    turns: dict[Setting, list[Turn]] = {swept_as(setting): [] for setting in settings}
+    for number in range(sizes.turns):
+        for setting, found in turns.items():
+            bed.say(f"sweep {number + 1} of {sizes.turns}, {setting}")
+            found.append(probed(bed, setting, like, sizes, number))
+    return {setting: overlay(bed, setting, found) for setting, found in turns.items()}
+
+
+Drafted = tuple[str, str, int]
+"""Weights, cache and draft: what it depends on how often drafts are accepted."""
+
+
 def _drafts(
-    one: Candidate, known: dict[tuple[Family, int], Drafting | None], task: Task, bed: Bed
+    one: Candidate, known: dict[Drafted, Drafting | None], task: Task, bed: Bed
 ) -> Drafting | None:
     """Return what drafts do to the trace, from other words of its lengths; None for none."""
-    key = one.family, one.setting.draft
+    key = one.setting.weights, one.setting.kv, one.setting.draft
     if one.setting.draft and key not in known:
         jobs = jobs_of(task.trace, task.seed + 1)[: max(SAMPLE, one.setting.slots)]
         known[key] = drafted(bed, one.setting, jobs)
@@ -203,12 +226,13 @@ def _theory(task: Task) -> Candidate:
     return Candidate(setting=replace(task.shipped, weights=REFERENCE, slots=1))
 
 
-def _measure(chosen: Sequence[Candidate], task: Task, bed: Bed) -> None:
+def _measure(chosen: Sequence[Candidate], theory: Candidate | None, task: Task, bed: Bed) -> None:
     """Measure all settings in every round, each round beginning with another one."""
     jobs = jobs_of(task.trace, task.seed)
     for turn in range(task.rounds):
+        checks = [theory] if theory and turn < THEORY_ROUNDS else []
         start = turn % len(chosen)
-        for one in (*chosen[start:], *chosen[:start]):
+        for one in (*chosen[start:], *chosen[:start], *checks):
             run = measured(bed, one.setting, jobs)
             one.runs.append(run)
             bed.say(

@@ -46,6 +46,8 @@ class Setting:
         threads: Threads of arithmetic; 0 leaves it to the engine, which takes every core.
         prefix_cache: Whether a slot keeps its last prompt for the next one that begins alike.
         draft: Tokens proposed at a time where a sequence repeats itself; 0 for no drafts.
+        unified: Whether all slots share one KV cache, in place of a stretch of it for each. A slot
+            has the same context in either.
     """
 
     weights: str = AS_SHIPPED
@@ -57,6 +59,7 @@ class Setting:
     threads: int = 0
     prefix_cache: bool = True
     draft: int = 0
+    unified: bool = True
 
     def __post_init__(self) -> None:
         for fault in _faults(self):
@@ -70,6 +73,7 @@ class Setting:
         parts += [f"{self.threads} threads"] if self.threads else []
         parts += [] if self.prefix_cache else ["no prefix cache"]
         parts += [f"draft {self.draft}"] if self.draft else []
+        parts += [] if self.unified else ["split cache"]
         return ", ".join(parts)
 
 

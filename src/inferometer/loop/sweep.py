@@ -1,15 +1,16 @@
-"""A short sweep of a live engine: the few runs from which the time of its steps can be told.
+"""A short sweep of a live engine: a small closed loop, from which the time of its steps is told.
 
-Prompts are timed among sequences that decode, at all slots, since that is how they are served. An
-engine may need several passes over its weights for a step with prompts in it, and waits with a new
-request for the end of the step under way: a prompt alone shows nothing of either. Decode steps are
-timed with one slot in use and with all: steps of llama.cpp take longer where slots in use have gaps
-between them, as if each stretch were a pass of its own. They are timed before the mixture and after
-it, since a machine is not as fast in one second as in the next.
+It is what a run is, only shorter: as many clients as slots, lengths like those of the requests to
+come, prompts among sequences that decode. An engine may need several passes over its weights for a
+step with prompts in it, waits with a new request for the end of the step under way, and takes
+longer where a slot between others is empty: prompts alone and sequences of one length show none of
+it. A machine is not as fast in one moment as in the next, so a sweep has turns, best at different
+times.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,166 +22,190 @@ from inferometer.units import Seconds
 from inferometer.workload.synthesis import generator
 from inferometer.workload.trace import Ints, Trace
 
+APART = 0.25
+"""Share of the median gap of a sequence by which two tokens surely are of different steps."""
+
+SEED = 1 << 20
+"""Of the first words: others than of runs, whose prompts must not be in the cache."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
     """How much a sweep sends.
 
     Attributes:
-        short: Tokens of a short prompt.
-        long: Tokens of the longest one.
-        output: Tokens generated after a short prompt, and on average in the mixture.
-        prompts: Short prompts that are timed alone.
-        turns: Times that decode steps are timed: before the mixture, and after it.
-        rounds: Requests of each client in the mixture.
+        short: Tokens of a prompt that comes alone.
+        prompts: Such prompts in a turn.
+        beyond: Requests of the closed loop in a turn beyond one for each slot.
+        turns: Times that all of it is done.
     """
 
     short: int = 16
-    long: int = 256
-    output: int = 24
     prompts: int = 3
+    beyond: int = 9
     turns: int = 2
-    rounds: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """The decode step at a number of sequences.
+    """One step of an engine, as its tokens showed it.
 
     Attributes:
-        clients: Sequences that ran.
-        gap: Time between two tokens of one sequence, median.
-        context: Tokens that a sequence saw, mean.
+        span: From the tokens of the step before to its own.
+        decoding: Sequences that got a further token.
+        prompts: Tokens computed of each prompt that it completed.
+        plain: Whether no prompt was worked at in it.
     """
 
-    clients: int
-    gap: Seconds
-    context: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mixture:
-    """Prompts that came while other sequences decoded, and how long all of it took.
-
-    Attributes:
-        prompts: Tokens computed of each prompt.
-        span: From the first request to the first token of the last prompt.
-        steps: Steps in that time in which a sequence decoded.
-        decoded: Tokens that they gave.
-    """
-
-    prompts: tuple[float, ...]
     span: Seconds
-    steps: float
-    decoded: int
+    decoding: int
+    prompts: tuple[float, ...]
+    plain: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep:
-    """What a sweep showed.
+class Turn:
+    """What one turn of a sweep showed.
 
     Attributes:
         alone: Length and time to the first token of a short prompt that came alone, median.
-        steps: Decode steps by number of sequences.
-        mixture: Prompts of all lengths among sequences that decode.
+        steps: Steps of the closed loop, in order, from when every slot had got its first token: a
+            cache that is empty yet makes steps quicker.
+        context: Tokens that a decoding sequence saw, mean.
     """
 
     alone: tuple[float, Seconds]
     steps: tuple[Step, ...]
-    mixture: Mixture
+    context: float
 
 
-def sweep(
-    endpoint: Endpoint,
-    slots: int,
-    *,
-    sizes: Sizes | None = None,
-    seed: int = 0,
-    say: Say,
-) -> Sweep:
-    """Return a sweep of an engine; a few hundred tokens at each point.
+def turn(
+    endpoint: Endpoint, slots: int, like: Trace, *, sizes: Sizes, number: int, say: Say
+) -> Turn:
+    """Return one turn of a sweep of an engine.
 
     Args:
         endpoint: The engine.
         slots: Sequences that it decodes at a time, at least 2.
+        like: Requests whose lengths are sent, with other words.
         sizes: How much is sent.
-        seed: Of the words.
-        say: Told what is under way.
+        number: Of the turn: each sends other lengths and words.
+        say: Told what was seen.
 
     Raises:
         EngineError: the engine went away.
     """
-    chosen = sizes or Sizes()
-    alone = _run(endpoint, 1, _same(chosen.prompts, chosen.short, 2), seed, warm=1).summary
-    say(f"prompt of {alone.input_tokens:.0f} tokens alone: {alone.ttft.p50 * 1e3:.0f} ms")
-    turns = [_decoding(endpoint, slots, chosen, seed)]
-    lengths = _spread(slots * chosen.rounds, chosen, seed)
-    found = mixture(_run(endpoint, slots, lengths, seed + 1).run.good)
-    say(f"{len(found.prompts)} prompts among others: {found.span:.1f} s, {found.steps:.0f} steps")
-    turns += [
-        _decoding(endpoint, slots, chosen, seed + 2 * turn) for turn in range(1, chosen.turns)
-    ]
-    steps = tuple(_step(runs) for runs in zip(*turns, strict=True))
-    for one in steps:
-        say(f"{one.clients} sequences: {one.gap * 1e3:.1f} ms a token")
-    return Sweep(
+    single = np.full(sizes.prompts, sizes.short), np.full(sizes.prompts, 2)
+    alone = _run(endpoint, 1, single, SEED + 2 * number, warm=1).summary
+    lengths = sample(like, count_for(slots, sizes), (number + 0.5) / sizes.turns)
+    shots = _run(endpoint, slots, lengths, SEED + 2 * number + 1).run.good
+    found = tuple(filled(steps(shots), slots))
+    plain = [step.span for step in found if step.plain and step.decoding == slots]
+    full = f"{np.mean(plain) * 1e3:.1f} ms a step of {slots}" if plain else f"{slots} at a time"
+    say(f"{len(shots)} requests, the last ones in {sum(s.span for s in found):.1f} s: {full}")
+    return Turn(
         alone=(alone.input_tokens * (1 - alone.cached), alone.ttft.p50),
-        steps=steps, mixture=found,
-    )  # fmt: skip
-
-
-def _decoding(endpoint: Endpoint, slots: int, sizes: Sizes, seed: int) -> tuple[Bench, Bench]:
-    """Return runs of short prompts with one slot in use and with all."""
-    few = -(-sizes.prompts // sizes.turns)
-    return (
-        _run(endpoint, 1, _same(few, sizes.short, sizes.output), seed + 10),
-        _run(endpoint, slots, _same(slots, sizes.short, sizes.output), seed + 11),
+        steps=found,
+        context=float(np.mean([shot.input_tokens + shot.output_tokens / 2 for shot in shots])),
     )
 
 
-def mixture(shots: Sequence[Shot]) -> Mixture:
-    """Return what a run of prompts of many lengths took, up to the first token of the last one.
-
-    Until then every client is served; afterwards ever fewer slots decode. A sequence gets a token
-    in every step in which it decodes, so each token is the n-th part of a step in which n do.
-    """
-    first = np.array([shot.pieces[0] for shot in shots])
-    last = np.array([shot.pieces[-1] for shot in shots])
-    at = np.concatenate([np.asarray(shot.pieces[1:], float) for shot in shots])
-    at = at[at <= first.max()]
-    decoding = ((first < at[:, None]) & (at[:, None] <= last)).sum(axis=1)
-    return Mixture(
-        prompts=tuple(float(shot.input_tokens - shot.cached_tokens) for shot in shots),
-        span=float(first.max()) - min(shot.sent for shot in shots),
-        steps=float((1 / decoding).sum()),
-        decoded=len(at),
-    )
-
-
-def _step(runs: Sequence[Bench]) -> Step:
-    """Return the step of runs with as many sequences, at different moments of the sweep."""
-    summary = runs[0].summary
-    return Step(
-        clients=max(runs[0].run.clients, 1),
-        gap=float(np.median([gap for one in runs for shot in one.run.good for gap in shot.gaps])),
-        context=summary.input_tokens + summary.output_tokens / 2,
-    )
+def count_for(slots: int, sizes: Sizes) -> int:
+    """Return the requests of a turn: no whole rounds of equal ones, which would all end at once."""
+    count = slots + sizes.beyond
+    return count + (count % slots == 0)
 
 
 Lengths = tuple[Ints, Ints]
 """Tokens of prompt and of output [request]."""
 
 
-def _same(count: int, prompt: int, output: int) -> Lengths:
-    return np.full(count, prompt), np.full(count, output)
+def sample(like: Trace, count: int, place: float) -> Lengths:
+    """Return lengths of requests of a trace at even distances by prompt, the longest answer last.
+
+    So all that the trace has is there, and the loop ends with one sequence that decodes alone.
+
+    Args:
+        like: The trace.
+        count: Requests.
+        place: Where in each of as many parts of it one is taken, 0 to 1.
+    """
+    order = np.argsort(like.input_tokens, kind="stable")
+    rows = order[((np.arange(count) + place) * len(order) / count).astype(np.int64)]
+    rows = generator(0, "sweep").permutation(rows)
+    longest = int(np.argmax(like.output_tokens[rows]))
+    rows = np.append(np.delete(rows, longest), rows[longest])
+    return like.input_tokens[rows], np.maximum(like.output_tokens[rows], 2)
 
 
-def _spread(count: int, sizes: Sizes, seed: int) -> Lengths:
-    """Return lengths spread evenly, in an order by the seed, so that requests end one by one."""
-    chance = generator(seed, "mixture")
-    prompts = np.rint(np.linspace(sizes.short, sizes.long, count)).astype(np.int64)
-    outputs = np.rint(np.linspace(2, 2 * sizes.output - 2, count)).astype(np.int64)
-    return chance.permutation(prompts), chance.permutation(np.maximum(outputs, 2))
+def spread(longest: int = 256, output: int = 46, count: int = 32) -> Trace:
+    """Return requests of all lengths, evenly, for an engine whose traffic is not known.
+
+    Args:
+        longest: Tokens of the longest prompt.
+        output: Tokens of the longest output.
+        count: Requests.
+    """
+    outputs = np.rint(np.linspace(2, output, count)).astype(np.int64)
+    return Trace(
+        arrival=np.zeros(count),
+        input_tokens=np.rint(np.linspace(16, longest, count)).astype(np.int64),
+        output_tokens=generator(0, "spread").permutation(outputs),
+        name="spread",
+    )
+
+
+def steps(shots: Sequence[Shot]) -> Iterator[Step]:
+    """Yield the steps of a run from the times of its tokens, of which a step gives one a sequence.
+
+    Tokens are of one step if they came together and no sequence has two of them.
+    """
+    came = sorted((at, n) for n, shot in enumerate(shots) for at in shot.pieces)
+    groups = list(_together(came, APART * _usual_gap(shots)))
+    began = [min(shot.sent for shot in shots), *(group[0][0] for group in groups)]
+    seen = set[int]()
+    for (begin, end), group in zip(pairwise(began), groups, strict=True):
+        members = {n for _, n in group}
+        fresh = members - seen
+        seen |= members
+        waiting = any(
+            shot.sent < begin and shot.pieces[0] > end and n not in members
+            for n, shot in enumerate(shots)
+        )
+        computed = (shots[n].input_tokens - shots[n].cached_tokens for n in sorted(fresh))
+        yield Step(
+            span=end - begin, decoding=len(members) - len(fresh),
+            prompts=tuple(map(float, computed)), plain=not fresh and not waiting,
+        )  # fmt: skip
+
+
+def filled(found: Iterable[Step], slots: int) -> Iterator[Step]:
+    """Yield the steps that follow once as many prompts as there are slots were completed."""
+    seen = 0
+    for step in found:
+        if seen >= slots:
+            yield step
+        seen += len(step.prompts)
+
+
+Came = tuple[float, int]
+"""When a token came, and of which request."""
+
+
+def _together(came: Sequence[Came], apart: float) -> Iterator[list[Came]]:
+    group = list[Came]()
+    members = set[int]()
+    for at, n in came:
+        if group and (at - group[-1][0] > apart or n in members):
+            yield group
+            group, members = list[Came](), set[int]()
+        group.append((at, n))
+        members.add(n)
+    yield group
+
+
+def _usual_gap(shots: Sequence[Shot]) -> Seconds:
+    return float(np.median([gap for shot in shots for gap in shot.gaps]))
 
 
 def _run(endpoint: Endpoint, clients: int, lengths: Lengths, seed: int, warm: int = 0) -> Bench:

@@ -1,6 +1,7 @@
 """Running the engine with a setting for as long as something is asked of it."""
 
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from inferometer.loop.bench import Load, bench
 from inferometer.loop.client import Endpoint
 from inferometer.loop.drafting import Drafting, drafting
 from inferometer.loop.jobs import Job
-from inferometer.loop.local import calibrated_here
+from inferometer.loop.local import described, swept
 from inferometer.loop.machine import Machine
 from inferometer.loop.quality import Position, positions
 from inferometer.loop.service import Service, tail
@@ -19,8 +20,9 @@ from inferometer.loop.setting import Setting
 from inferometer.loop.stack import ALIAS, StackSpec, up
 from inferometer.loop.summary import Summary
 from inferometer.loop.supervise import Say
-from inferometer.loop.sweep import Sizes
+from inferometer.loop.sweep import Sizes, Turn
 from inferometer.loop.variants import weights_file
+from inferometer.workload.trace import Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +89,16 @@ def qualities(bed: Bed, setting: Setting, text: str, count: int) -> Sequence[Pos
         return positions(endpoint.url, text, count)
 
 
-def overlay(bed: Bed, setting: Setting, slots: int, sizes: Sizes) -> Path:
-    """Return the overlay of a setting's family, swept with up to `slots` sequences."""
-    most = replace(setting, slots=slots, draft=0)
-    path = bed.folder / f"{setting.weights}-{setting.kv}-{setting.threads}.toml"
-    with engine(bed, most) as endpoint:
-        calibrated_here(
-            endpoint, bed.file(setting), most, path, bed.say, machine=bed.machine, sizes=sizes
-        )
+def probed(bed: Bed, setting: Setting, like: Trace, sizes: Sizes, number: int) -> Turn:
+    """Return one turn of a sweep of a fresh engine."""
+    with engine(bed, setting) as endpoint:
+        return swept(endpoint, setting, like, sizes=sizes, number=number, say=bed.say)
+
+
+def overlay(bed: Bed, setting: Setting, turns: Sequence[Turn]) -> Path:
+    """Return the overlay that the sweep of a setting gives."""
+    path = Path(tempfile.mkdtemp(dir=bed.folder)) / "here.toml"
+    described(turns, bed.file(setting), setting, path, bed.machine)
     return path
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from inferometer.errors import ScenarioError
@@ -25,6 +25,7 @@ class Axes:
         batch: Token budgets of a step.
         prefix_cache: Whether prompts are kept.
         draft: Tokens proposed at a time where the text repeats; 0 for none.
+        unified: Whether all slots share one KV cache.
     """
 
     weights: tuple[str, ...] = ("as-shipped", "q8_0", "q4_0")
@@ -34,24 +35,7 @@ class Axes:
     batch: tuple[int, ...] = (2048,)
     prefix_cache: tuple[bool, ...] = (True,)
     draft: tuple[int, ...] = (0,)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """What settings share if their steps take the same time: they need one sweep together.
-
-    Attributes:
-        weights: Format of the weights.
-        kv: Format of the KV cache.
-        threads: Threads of arithmetic.
-    """
-
-    weights: str
-    kv: str
-    threads: int
-
-    def __str__(self) -> str:
-        return f"{self.weights}-kv-{self.kv}-{self.threads or 'all'}-threads"
+    unified: tuple[bool, ...] = (True,)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,20 +56,23 @@ class Candidate:
     runs: list[Summary] = field(default_factory=list[Summary])
     dropped: str = ""
 
-    @property
-    def family(self) -> Family:
-        """The family of its setting."""
-        return family_of(self.setting)
 
+def swept_as(setting: Setting) -> Setting:
+    """Return the setting whose sweep tells what the steps of another take.
 
-def family_of(setting: Setting) -> Family:
-    """Return the family of a setting."""
-    return Family(weights=setting.weights, kv=setting.kv, threads=setting.threads)
+    Budgets, drafts and prefixes say which tokens are in a step, not how long it takes; one slot
+    does not tell a sequence from a step.
+    """
+    shipped = Setting()
+    return replace(
+        setting, slots=max(setting.slots, 2), batch=shipped.batch,
+        prefix_cache=shipped.prefix_cache, draft=shipped.draft,
+    )  # fmt: skip
 
 
 def candidates(shipped: Setting, axes: Axes) -> list[Candidate]:
     """Return every combination of the axes, the shipped setting first."""
-    names = ("weights", "kv", "slots", "threads", "batch", "prefix_cache", "draft")
+    names = tuple(one.name for one in fields(axes))
     values = [_with(getattr(axes, name), getattr(shipped, name)) for name in names]
     settings = [
         replace(shipped, **dict(zip(names, combination, strict=True)))

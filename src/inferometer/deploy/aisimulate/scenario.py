@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.catalog import tables
+from inferometer.catalog.models import model
 from inferometer.deploy.aisimulate.document import REQUESTS
 from inferometer.deploy.aisimulate.names import accelerator_of
 from inferometer.deploy.aisimulate.shape import check
 from inferometer.deploy.yaml_text import load
-from inferometer.errors import ScenarioError
+from inferometer.errors import CatalogError, ScenarioError
 
 Tables = dict[str, Any]
 
@@ -155,6 +156,7 @@ def _deployment(engine: Mapping[str, Any], where: str) -> Tables:
         "deployment": {
             "gpu": accelerator_of(engine["hardware"], f"{where}: engine.hardware"),
             "engine": engine.get("backend", "vllm"),
+            "kv": _kv_format(engine["model"]),
             "replicas": layout.get("replicas", 1),
             "tensor": layout.get("tensor", 1),
             "pipeline": layout.get("pipeline", 1),
@@ -164,6 +166,18 @@ def _deployment(engine: Mapping[str, Any], where: str) -> Tables:
             "max_batched_tokens": scheduler.get("max_batched_tokens", 0),
         }
     }
+
+
+def _kv_format(name: str) -> str:
+    """Return the format of the KV cache that a checkpoint asks for, which engines follow.
+
+    16 bit where it asks for none, or the catalogue does not know it.
+    """
+    try:
+        known = model(name).checkpoints
+    except CatalogError:
+        return "bf16"  # a model that is not known is refused by whoever reads the scenario
+    return next((one.kv for one in known if one.name.lower() == name.lower()), "") or "bf16"
 
 
 def _refuse(worker: Mapping[str, Any], layout: Mapping[str, Any], where: str) -> None:

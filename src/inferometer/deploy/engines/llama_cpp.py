@@ -12,7 +12,10 @@ KV_FORMATS = {"bf16": "f16", "fp16": "f16", "fp32": "f32", "q8_0": "q8_0", "q4_0
 
 
 def launch(rollout: Rollout, folder: str = "") -> Launch:
-    """Return how llama-server is started: its context is shared by all slots.
+    """Return how llama-server is started: its context is divided over its slots.
+
+    They have caches of their own, as always where their number is stated: one for all of them would
+    let a request take the context that was planned for another.
 
     Raises:
         ScenarioError: weights that are no GGUF file, a layout or a KV format that it lacks.
