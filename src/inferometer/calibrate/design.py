@@ -14,7 +14,7 @@ from inferometer.perf.rates import Rates, factor_keys, scales
 
 SPREAD: Mapping[str, float] = {
     "base": 0.7,
-    "make": 0.35,
+    "make": 0.1,
     "kernel": 0.25,
     "architecture": 0.35,
     "accelerator": 0.2,
@@ -40,8 +40,12 @@ FAR: Mapping[str, float] = dict.fromkeys(
     ("kernel", "release", "architecture", "accelerator", "format", "engine"), 1.0
 )
 """Spreads from which on a factor of these dimensions is believed the more readily (Cauchy): most
-kernels are alike, and one that is missing or untuned is slower by multiples. Rates alone: the
-spread of overheads is wide as it is."""
+kernels are alike, and one that is missing or untuned is slower by multiples. That goes for rates;
+the spread of overheads is wide as it is."""
+
+STEADY = ("weight_bandwidth", "expert_bandwidth")
+"""Rates without such tails: to read weights is what every kernel does well, and a row that seems to
+tell otherwise (workers or replicas that its source leaves out) must not teach it."""
 
 NEVER = 1e3
 """The same for bases and all else, whose priors are normal."""
@@ -121,7 +125,8 @@ def _spread(name: str, key: str) -> float:
 
 
 def _tail(name: str, key: str) -> float:
-    return NEVER if name.endswith(SECONDS) else FAR.get(key.split(":", maxsplit=1)[0], NEVER)
+    normal = name.endswith(SECONDS) or name in STEADY
+    return NEVER if normal else FAR.get(key.split(":", maxsplit=1)[0], NEVER)
 
 
 def _start(efficiencies: Efficiencies, name: str, key: str) -> float:

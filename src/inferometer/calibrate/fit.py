@@ -20,13 +20,13 @@ STEP = 0.02
 ROUGHNESS = 0.25
 """Residual (of logarithms) beyond which a row pulls ever less: it is of something not modelled."""
 
-SOFTER = (2.0, 0.7)
-"""The same while a fit begins, one after the other. Before any fit some kernels are wrong by
-multiples; at the last value such rows would be taken for something not modelled and never be
-explained (vLLM of 2024 multiplies at a tenth of the usual share on MI300X)."""
+SOFTER = 0.7
+"""The same while a fit begins. Before any fit some kernels are wrong by multiples; at the last value
+such rows would be taken for something not modelled and never be explained (vLLM of 2024 multiplies
+at a tenth of the usual share on MI300X)."""
 
 SOFT_ROUNDS = 3
-"""Gauss-Newton steps at each of these."""
+"""Gauss-Newton steps with it."""
 
 CELL_POWER = 0.5
 """Weight of a cell of n rows is n^(1 - this): between one vote per row and one per cell."""
@@ -124,9 +124,8 @@ def fit(
         fixed: Fields that keep their start values.
     """
     moving = np.array([name not in fixed for name, _ in design.names])
-    theta = design.start.copy()
-    for roughness in SOFTER:
-        theta = _descend(theta, Problem(design, tasks, roughness), moving, SOFT_ROUNDS)
+    soft = Problem(design, tasks, SOFTER)
+    theta = _descend(design.start.copy(), soft, moving, SOFT_ROUNDS)
     return _descend(theta, Problem(design, tasks, ROUGHNESS), moving, rounds)
 
 
