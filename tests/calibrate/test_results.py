@@ -170,6 +170,68 @@ def test_inferencex_split_deployments_divide_output_by_decode_accelerators(tmp_p
     assert row.cells["num_gpus"] == "16"
 
 
+def test_inferencex_pools_are_pools(tmp_path: Path) -> None:
+    """A split deployment is no aggregated one, whatever of its layout is stated."""
+    split = {**INFERENCEX, "model": "deepseek-r1", "hw": "b200", "disagg": True,
+             "num_prefill_gpu": 8, "num_decode_gpu": 16}  # fmt: skip
+    stated = {"prefill_tp": 4, "prefill_num_workers": 2, "decode_tp": 16, "decode_ep": 16,
+              "decode_dp_attention": True, "decode_num_workers": 1}  # fmt: skip
+    counted, said = observe(read(write(tmp_path, [split, {**split, **stated}], {})), finder())[0]
+    assert counted.subject.prefill is not None
+    assert (counted.subject.deployment.accelerators, counted.subject.prefill.accelerators) == (
+        16,
+        8,
+    )
+    assert said.subject.prefill is not None
+    assert str(said.subject.deployment.parallelism) == "TP1 DP16 EP"
+    assert (str(said.subject.prefill.parallelism), said.subject.prefill.replicas) == ("TP4", 2)
+
+
+def test_inferencex_rows_are_read_as_its_own(tmp_path: Path) -> None:
+    """Its lengths are the greatest, and its 8-bit checkpoints ask for an 8-bit cache."""
+    one = observe(read(write(tmp_path, [INFERENCEX], {})), finder())[0][0]
+    assert one.load.inputs == pytest.approx(900)
+    assert one.subject.deployment.precision.kv.key == "fp8"
+
+
+def test_inferencex_attention_ranks_are_no_tensor_ranks(tmp_path: Path) -> None:
+    apart = {**INFERENCEX, "model": "deepseek-r1", "hw": "b200", "tp": 8, "dp_attention": True}
+    whole = {**apart, "dp_attention": False}
+    found = observe(read(write(tmp_path, [apart, whole], {})), finder())[0]
+    assert [str(one.subject.deployment.parallelism) for one in found] == ["TP1 DP8 EP", "TP8"]
+
+
+def test_inferencex_power_is_of_all_accelerators_and_may_be_void(tmp_path: Path) -> None:
+    power = {"avg_power_w": 500.0, "avg_total_gpu_power_w": 2000.0, "joules_per_output_token": 14.8,
+             "joules_per_total_token": 1.4}  # fmt: skip
+    rows = [{**INFERENCEX, **power}, {**INFERENCEX, **power, "power_valid": False}]
+    good, void = read(write(tmp_path, rows, {}))
+    assert (good.metrics["power_w"], good.metrics["energy_j_per_token"]) == (2000.0, 14.8)
+    assert not {"power_w", "energy_j_per_token"} & set(void.metrics)
+
+
+def test_trap_9_inferencex_rows_that_draft_have_no_gaps(tmp_path: Path) -> None:
+    rows = [{**INFERENCEX, "median_itl": 0.02, "spec_decoding": kind} for kind in ("none", "mtp")]
+    plain, drafted = read(write(tmp_path, rows, {}))
+    assert plain.metrics["itl_ms_p50"] == pytest.approx(20)
+    assert "itl_ms_p50" not in drafted.metrics
+    assert drafted.metrics["tpot_ms_p50"] == pytest.approx(10)
+    one, other = (
+        seen.subject.deployment.speculation for seen in observe([plain, drafted], finder())[0]
+    )
+    assert one is None
+    assert other is not None
+
+
+@pytest.mark.parametrize("lacking", ["num_prefill_gpu", "num_decode_gpu"])
+def test_inferencex_pools_without_their_accelerators_are_refused(
+    tmp_path: Path, lacking: str
+) -> None:
+    split = {**INFERENCEX, "disagg": True, "num_prefill_gpu": 8, "num_decode_gpu": 8, lacking: 0}
+    with pytest.raises(ScenarioError, match=r"row 0: .*at least one of each"):
+        read(write(tmp_path, split, {}))
+
+
 # Traps of conventions 3.3, by their numbers: 1 populations and 2 units are above, as are 5
 # (denominators) and half of 7 (failures); the others follow.
 

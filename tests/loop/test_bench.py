@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import itertools
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from inferometer.loop.bench import Load, bench
 from inferometer.loop.client import Endpoint
 from inferometer.loop.drive import drive
 from inferometer.loop.jobs import Bounds, Job, fitted, jobs_of
-from inferometer.loop.processor import is_local
+from inferometer.loop.processor import is_local, pid_behind
 from inferometer.loop.readings import Reading, Spent, spent
 from inferometer.loop.result import Subject, row_of, write_rows, write_vllm
 from inferometer.loop.summary import summarise
@@ -291,6 +292,20 @@ def test_energy_of_another_machine_is_not_read_from_this_one() -> None:
         patch.setattr(readings, "counters", lambda: Counters("rapl", (5,), (0,)))
         assert readings.read("http://127.0.0.1:1").energy.label == "rapl"
         assert readings.read("http://127.0.0.2:1").energy == Counters("declared")  # not surely here
+
+
+def test_who_shows_no_counts_may_be_a_gateway_whose_processor_time_is_not_the_engines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with serving(Server()) as endpoint:
+        assert (
+            pid_behind(endpoint.url) == os.getpid()
+        )  # it could be read, and would be the wrong one
+        assert readings.read(endpoint.url).processor is None
+        assert run(["bench", endpoint.url, "--requests", "2", "--watts", "8"]) == 0
+    out, err = capsys.readouterr()
+    assert "not measured" in out
+    assert "--engine" in err
 
 
 def test_power_is_energy_over_the_time_that_it_was_counted_for() -> None:

@@ -157,6 +157,7 @@ def test_rows_hold_every_candidate_and_every_run() -> None:
     errors = story.error_rows(found)
     assert len(errors) == 6
     assert errors[-1]["TPOT, predicted / measured - 1"] == pytest.approx(0.04 / 0.052 - 1)
+    assert errors[-1]["mean TPOT, predicted / measured - 1"] == pytest.approx(0.04 / 0.052 - 1)
     assert "costs 2.00 x" in story.theory_line(whole, MACHINE.cost)
     assert story.theory_line(found, MACHINE.cost) == ""
     assert story.energy_line(found).count("not measured (not measured)") == 2

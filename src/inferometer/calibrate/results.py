@@ -6,12 +6,13 @@ file of the same name with the ending `.setup.json` beside it: an object with th
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from inferometer.calibrate.client_queue import HELD, REASON, waits_at_the_client
 from inferometer.calibrate.drafts import chance
+from inferometer.calibrate.inferencex import inferencex, is_inferencex
 from inferometer.calibrate.leaderboard import is_leaderboard, leaderboard_rows
 from inferometer.calibrate.measurement import Row
 from inferometer.calibrate.percentiles import percentile
@@ -267,38 +268,6 @@ def _inference_perf(content: Raw, path: Path) -> list[Cells]:
     }]  # fmt: skip
 
 
-def _inferencex(content: Any, path: Path) -> list[Cells]:
-    """InferenceX: seconds; throughput per accelerator, of a split deployment per decode one."""
-    rows = content if isinstance(content, list) else [content]
-    return [_inferencex_row(row, path) for row in rows]
-
-
-def _inferencex_row(row: Raw, path: Path) -> Cells:
-    split = bool(row.get("disagg"))
-    ranks = [int(row.get(name) or 1) for name in ("tp", "pp", "pcp_size")]
-    total = ranks[0] * ranks[1] * ranks[2]
-    counted = total
-    if split:
-        counted = int(_positive(row, "num_decode_gpu", path))
-        total = counted + int(row.get("num_prefill_gpu") or 0)
-    cells = _load(row.get("conc"), None)
-    for ours, theirs in (("ttft", "ttft"), ("tpot", "tpot"), ("itl", "itl"), ("e2e", "e2el")):
-        for statistic, column in (("median", "p50"), ("mean", "mean"), ("p99", "p99")):
-            value = row.get(f"{statistic}_{theirs}")
-            cells[f"{ours}_ms_{column}"] = _text(None if value is None else float(value) * 1e3)
-    speed = row.get("output_tput_per_gpu")
-    return {
-        **cells, "model": _text(row.get("model")), "gpu": _text(row.get("hw")).upper(),
-        "engine": _text(row.get("framework")), "precision": _text(row.get("precision")),
-        "num_gpus": _text(total), "tp": "" if split else _text(ranks[0]),
-        "pp": "" if split else _text(ranks[1]), "ep": _text(row.get("ep")),
-        "isl": _text(row.get("isl")), "osl": _text(row.get("osl")),
-        "tokens_per_s": _text(None if speed is None else float(speed) * counted),
-        "power_w": _text(row.get("avg_total_gpu_power_w")),
-        "energy_j_per_token": _text(row.get("joules_per_output_token")),
-    }  # fmt: skip
-
-
 def _load(clients: object, rate: object) -> Cells:
     """Return the load: clients if they are bounded, else a rate; "inf" sends all at once."""
     if clients not in {None, ""}:
@@ -330,16 +299,11 @@ def _has(*names: str) -> Callable[[Any], bool]:
     return lambda content: isinstance(content, Mapping) and set(names) <= set(content)
 
 
-def _is_inferencex(content: Any) -> bool:
-    first = content[0] if isinstance(content, Sequence) and content else content
-    return isinstance(first, Mapping) and {"hw", "framework", "conc"} <= set(first)
-
-
 TOOLS: Mapping[str, tuple[Callable[[Any], bool], Reader]] = {
     "vllm bench serve": (_has("model_id", "completed", "output_throughput"), _vllm),
     "aiperf": (_has("aiperf_version"), _aiperf),
     "GuideLLM": (_has("metadata", "benchmarks"), _guidellm),
     "inference-perf": (_has("load_summary", "successes"), _inference_perf),
-    "InferenceX": (_is_inferencex, _inferencex),
+    "InferenceX": (is_inferencex, inferencex),
 }
 """How each tool's files are known, and read."""

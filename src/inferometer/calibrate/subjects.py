@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from inferometer.calibrate.inferencex import DRAFTING
 from inferometer.calibrate.layouts import stated_workers
 from inferometer.calibrate.measurement import Row
 from inferometer.calibrate.resolution import (
@@ -37,6 +38,8 @@ def speculation(row: Row, model: Model) -> Speculation | None:
             draft_tokens=int(row.cells["draft_tokens"]),
             acceptance=float(row.cells["acceptance"]),
         )
+    if row.cells.get(DRAFTING):
+        return MULTI_TOKEN  # as in the same laboratory's runs that say how much they draft
     if not latent(model) or "inferencex" not in row.source or lineage(row) != "trtllm":
         return None
     if row.cells.get("prefill_cfg", ""):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cyclopts import Parameter
 
 from inferometer.cli.options import Format
+from inferometer.cli.progress import say
 from inferometer.errors import ScenarioError
 
 if TYPE_CHECKING:
@@ -121,6 +122,9 @@ def bench(
     target = Endpoint(url=endpoint.rstrip("/"), model=model, keys=_key(key_variable))
     with interruptible():
         found = run(target, jobs_of(trace, asked.seed), load, engine=engine)
+    if found.spent.generated_tokens is None:
+        where = engine or endpoint
+        say(f"note: {where} shows no engine's counters; name the engine behind it with --engine")
     _show(found, fitting, format)
     _write(found, measured or Measured(), model, csv, json)
 

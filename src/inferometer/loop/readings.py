@@ -64,11 +64,16 @@ MODELLED = "modelled"
 
 
 def read(engine_url: str) -> Reading:
-    """Return what can be read of the engine at an address, and of this machine if it runs here."""
-    pid, shown = pid_behind(engine_url), _shown(engine_url)
+    """Return what can be read of the engine at an address, and of this machine if it runs here.
+
+    Who shows no engine's counts there may be a gateway: its processor time is not the engine's.
+    """
+    shown = _shown(engine_url)
+    engine = _counted(shown)
+    pid = None if engine is None else pid_behind(engine_url)
     return Reading(
         at=time.monotonic(),
-        engine=_counted(shown),
+        engine=engine,
         processor=None if pid is None else processor_seconds(pid),
         energy=counters() if is_local(engine_url) else UNCOUNTED,
         drafts=drafts_of(shown),

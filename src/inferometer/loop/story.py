@@ -87,6 +87,7 @@ def error_rows(found: Findings) -> list[dict[str, Any]]:
                 "round": turn,
                 "throughput, predicted / measured - 1": ahead.output_rate / run.output_rate - 1,
                 "TPOT, predicted / measured - 1": ahead.tpot.p50 / run.tpot.p50 - 1,
+                "mean TPOT, predicted / measured - 1": ahead.tpot.mean / run.tpot.mean - 1,
                 "TTFT, predicted / measured - 1": ahead.ttft.p50 / run.ttft.p50 - 1,
             }
             for turn, run in enumerate(candidate.runs, start=1)

@@ -47,10 +47,10 @@ HOT: tuple[ModuleType, ...] = (
 )
 
 INLINED = frozenset({
-    "advanced", "append", "can_admit", "count_gaps", "drafts", "due", "enter_computed", "find",
-    "follow", "held", "insert", "join", "leave", "make_room", "matched", "most_held", "needed",
-    "next_chunk", "next_pages", "place", "plan", "price", "settle", "spanned", "start", "steps_for",
-    "take_head",
+    "advanced", "allow", "append", "can_admit", "count_gaps", "drafts", "due", "enter_computed",
+    "find", "follow", "held", "insert", "join", "leave", "make_room", "matched", "most_held",
+    "needed", "next_chunk", "next_pages", "place", "plan", "price", "settle", "spanned", "start",
+    "steps_for", "take_head",
 })  # fmt: skip
 """Functions on every request's way that LLVM would call: a call copies the world's 2 KiB of array
 headers, and inlining these makes the loop twice as fast."""

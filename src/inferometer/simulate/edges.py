@@ -10,26 +10,20 @@ from inferometer.workload.trace import Floats, Ints, Trace
 
 
 class Edges(NamedTuple):
-    """Who waits for what.
+    """Who waits for what, all [edge].
 
     Attributes:
-        before: Request that is waited for; in a closed loop number of requests + k for the k-th
-            end of a task, from 0 [edge].
-        after: Request that waits [edge].
-        delay: Time between the two, s [edge].
-        trigger: `state.COMPLETION` or `state.DISPATCH` of the first [edge].
-        task: Task of a closed loop that each request is part of; empty in an open one [request].
+        before: Request that is waited for; number of requests + k for the k-th end of a task of a
+            closed loop, from 0.
+        after: Request that waits; number of requests + k for task k, which ends with its requests.
+        delay: Time between the two, s.
+        trigger: `state.COMPLETION` or `state.DISPATCH` of the first.
     """
 
     before: Ints
     after: Ints
     delay: Floats
     trigger: Ints
-    task: Ints
-
-
-Columns = tuple[Ints, Ints, Floats, Ints]
-"""The first four fields of `Edges`."""
 
 
 def edges_of(trace: Trace, play: Play) -> Edges:
@@ -42,34 +36,33 @@ def edges_of(trace: Trace, play: Play) -> Edges:
     Raises:
         ScenarioError: closed sessions of a trace that names none, or that has calls or clients.
     """
-    nobody, agents = np.zeros(0, np.int64), trace.calls is not None and not play.timestamps
-    parts = [_calls(trace) if agents else _plain(nobody, nobody, 0.0)]
+    parts = [_calls(trace)] if trace.calls is not None and not play.timestamps else []
     if play.think is not None:
-        if trace.session is None or play.clients > 0 or agents:
+        if trace.session is None or play.clients > 0 or parts:
             raise ScenarioError(
                 "think time: a trace with sessions and without calls is wanted, and no closed loop"
             )
         parts.append(_turns(trace.session, play.think))
-    task = nobody
     if play.clients > 0:
-        task = _tasks(trace, agents=agents)
-        parts.append(_queue(task, play.clients))
-    before, after, delay, trigger = (np.concatenate(same) for same in zip(*parts, strict=True))
-    order = np.argsort(before, kind="stable")
-    return Edges(before[order], after[order], delay[order], trigger[order], task)
+        parts.append(_queue(_tasks(trace, agents=bool(parts)), play.clients))
+    if not parts:
+        return Edges(*(np.zeros(0, kind) for kind in (np.int64, np.int64, float, np.int64)))
+    edges = Edges(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    order = np.argsort(edges.before, kind="stable")
+    return Edges(edges.before[order], edges.after[order], edges.delay[order], edges.trigger[order])
 
 
-def _calls(trace: Trace) -> Columns:
+def _calls(trace: Trace) -> Edges:
     calls = trace.calls
     assert calls is not None  # noqa: S101 - the caller has looked
-    return calls.before, calls.after, calls.delay, calls.dispatched.astype(np.int64)
+    return Edges(calls.before, calls.after, calls.delay, calls.dispatched.astype(np.int64))
 
 
-def _plain(before: Ints, after: Ints, delay: float) -> Columns:
-    return before, after, np.full(len(before), delay), np.zeros(len(before), np.int64)
+def _plain(before: Ints, after: Ints, delay: float) -> Edges:
+    return Edges(before, after, np.full(len(before), delay), np.zeros(len(before), np.int64))
 
 
-def _turns(session: Ints, think: float) -> Columns:
+def _turns(session: Ints, think: float) -> Edges:
     order = np.argsort(session, kind="stable")
     same = np.diff(session[order]) == 0
     return _plain(order[:-1][same], order[1:][same], think)
@@ -85,7 +78,8 @@ def _tasks(trace: Trace, *, agents: bool) -> Ints:
     return rank[numbered]
 
 
-def _queue(task: Ints, clients: int) -> Columns:
-    """Let all requests of a task wait for the end of a task that frees a client for it."""
-    later = np.flatnonzero(task >= clients)
-    return _plain(len(task) + task[later] - clients, later, 0.0)
+def _queue(task: Ints, clients: int) -> Edges:
+    """Let a task wait for its requests, and the requests of a later one for a client to be free."""
+    size, later = len(task), np.flatnonzero(task >= clients)
+    before = np.concatenate([np.arange(size), size + task[later] - clients])
+    return _plain(before, np.concatenate([size + task, later]), 0.0)

@@ -2,34 +2,45 @@
 
 Each edge holds a delay and what it waits for, the predecessor's end or its dispatch. A request is
 asked for at the latest of what its edges allow. The clients of a closed loop share one queue: which
-of them has ended a task does not matter, only how many tasks have ended, so the requests that come
-with the k-th end are edges of row requests + k. Runs as it is, and compiled (`compiled`).
+of them has ended a task does not matter, only how many tasks have ended. So tasks and their ends
+are numbered on from the requests: an edge leads from each request to its task, and one from the
+k-th end of a task to each request that comes with it. Runs as it is, and compiled (`compiled`).
 """
 
 from inferometer.simulate.heap import push, sink
-from inferometer.simulate.state import COMPLETION, ENDED, RELEASED, World
+from inferometer.simulate.state import COUNTERS, ENDED, RELEASED, World
 
 
 def resolve(world: World, done: int, instant: float, trigger: int) -> None:
     """Let those come that waited for `done`, and the next task if it frees a client; O(log)."""
-    follow(world, done, instant, trigger)
-    if trigger == COMPLETION and len(world.left) > 0:
-        world.left[world.task[done]] -= 1
-        if world.left[world.task[done]] == 0:
-            follow(world, len(world.requests) + world.counters[ENDED], instant, trigger)
-            world.counters[ENDED] += 1
+    if follow(world, done, instant, trigger):
+        world.counters[ENDED] += 1
+        follow(world, len(world.requests) + world.counters[ENDED] - 1, instant, trigger)
 
 
-def follow(world: World, row: int, instant: float, trigger: int) -> None:
-    """Let the requests of a row of edges come once their delays are over."""
-    for edge in range(world.offsets[row], world.offsets[row + 1]):
+def follow(world: World, before: int, instant: float, trigger: int) -> bool:
+    """Let the requests come that waited for `before`; return whether a task has ended with it."""
+    ended = False
+    for edge in range(world.offsets[before], world.offsets[before + 1]):
         if world.triggers[edge] == trigger:
-            request = world.requests[world.children[edge]]
-            request.earliest = max(request.earliest, instant + world.delays[edge])
-            request.pending -= 1
-            if request.pending == 0:
-                request.asked = request.earliest
-                send(world, int(world.children[edge]), request.asked + request.prepared)
+            after = int(world.children[edge])
+            if after >= len(world.requests):
+                left = COUNTERS + after - len(world.requests)
+                world.counters[left] -= 1
+                ended = world.counters[left] == 0
+            else:
+                allow(world, after, instant + world.delays[edge])
+    return ended
+
+
+def allow(world: World, latest: int, when: float) -> None:
+    """Let a request come from `when` on, as far as one of those it waits for goes."""
+    request = world.requests[latest]
+    request.earliest = max(request.earliest, when)
+    request.pending -= 1
+    if request.pending == 0:
+        request.asked = request.earliest
+        send(world, latest, request.asked + request.prepared)
 
 
 def send(world: World, latest: int, when: float) -> None:

@@ -36,7 +36,8 @@ RELEASED, SAMPLED, ENDED = 0, 1, 2
 closed loop that have ended."""
 
 COUNTERS = 3
-"""Length of `World.counters`."""
+"""Where `World.counters` goes on with the requests of each task of a closed loop that have not
+ended."""
 
 COMPLETION, DISPATCH = 0, 1
 """What of a predecessor lets a request go: its end, or its arrival. `World.triggers`."""
@@ -247,14 +248,12 @@ class World(NamedTuple):
         loads: Requests that each lane holds [lane].
         released: Requests whose predecessors are done, a heap by arrival [request].
         due: Their arrivals, s [request].
-        counters: See `RELEASED` [3].
-        children: Requests that wait, by what they wait for: first the requests, then the first,
-            second, ... end of a task of a closed loop [edge].
-        offsets: Where the children of each begin [request + task + 1].
+        counters: See `RELEASED` and `COUNTERS` [3 + task].
+        children: Who waits (`edges.Edges.after`), by what is waited for [edge].
+        offsets: Where the children of each request begin, and of each end of a task of a closed
+            loop [request + task + 1].
         delays: Think or tool time between the two, s [edge].
         triggers: `COMPLETION` or `DISPATCH` of the one waited for [edge].
-        task: Task of a closed loop that a request is part of; empty in an open one [request].
-        left: Requests of each task that have not ended; empty in an open loop [task].
         hashes: Prompt blocks by hash, and where each request's begin [hash], [request + 1].
         starts: See `hashes`.
         references: Sequences on each hash, `prefix.ABSENT` or `prefix.HOSTED` without the block
@@ -290,8 +289,6 @@ class World(NamedTuple):
     offsets: Ints
     delays: Floats
     triggers: Ints
-    task: Ints
-    left: Ints
     hashes: Ints
     starts: Ints
     references: Counters

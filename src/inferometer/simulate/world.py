@@ -123,7 +123,7 @@ def columns_of(
         columns["prepared"] = trace.prepared
     if trace.calls is not None and not play.timestamps:
         columns["earliest"] = trace.calls.earliest
-    columns["pending"] = np.bincount(edges.after, minlength=size)
+    columns["pending"] = np.bincount(edges.after, minlength=size)[:size]
     opened = np.zeros(size) if play.clients > 0 else trace.arrival - start
     columns["asked"] = np.where(columns["pending"] > 0, NEVER, opened)
     columns["arrival"] = columns["asked"] + columns["prepared"]
@@ -180,7 +180,7 @@ def world_of(
         max(getattr(one, name) for one in limits) for name in ("sequences", "block")
     )
     edges = edges_of(trace, play)
-    left = np.bincount(edges.task)
+    left = np.bincount(edges.after, minlength=size)[size:]  # requests of each task
     again = len(edges.after) > 0 or play.gateway.retries > 0 or limits[0].prefillers > 0
     hashes, starts = _hashes(trace, caching=prefix_caching)
     known = int(hashes.max(initial=-1)) + 1
@@ -203,13 +203,11 @@ def world_of(
         loads=np.zeros(count, np.int64),
         released=np.zeros(size if again else 1, np.int64),
         due=np.zeros(size if again else 1),
-        counters=np.zeros(COUNTERS, np.int64),
+        counters=np.concatenate([np.zeros(COUNTERS, np.int64), left]),
         children=edges.after,
         offsets=np.searchsorted(edges.before, np.arange(size + len(left) + 1)),
         delays=edges.delay,
         triggers=edges.trigger,
-        task=edges.task,
-        left=left,
         hashes=hashes,
         starts=starts,
         references=np.full((count, known), ABSENT, np.int32),
