@@ -19,7 +19,7 @@ BEGIN, END = "<!-- figures: written by docs/loop.py -->", "<!-- figures: end -->
 ASKED = (
     *("optimise", "--requests", "32", "--max-prompt", "256", "--max-output", "64"),
     *("--rounds", "3", "--measure", "2", "--weights", "as-shipped", "q8_0", "q4_0"),
-    *("--slots", "4", "--unified", "true", "false"),
+    *("--slots", "4", "--cache", "unified", "split"),
     *("--slo", "tpot p50 <= 250 ms", "--theory-check"),
 )
 """The walk that the page shows."""

@@ -25,3 +25,11 @@ def test_what_a_later_part_would_refuse_is_refused_at_once(
 ) -> None:
     assert app.run(["demo", *asked]) == app.BAD_INPUT
     assert "--span above 0" in capsys.readouterr().err
+
+
+def test_the_caches_to_walk_are_named_behind_one_option(capsys: pytest.CaptureFixture[str]) -> None:
+    caches = ("--cache", "unified", "split", "--prefix-cache", "on", "off")
+    assert app.run(["optimise", *caches, "--requests", "0"]) == app.BAD_INPUT
+    assert "--requests must be at least 1" in capsys.readouterr().err  # all others were taken
+    assert app.run(["optimise", "--cache", "both"]) == app.BAD_INPUT
+    assert '"unified", "split"' in capsys.readouterr().err

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -35,9 +35,9 @@ class Allowed:
         slots: Sequences that run at a time, as many clients as slots being served.
         threads: Threads of arithmetic; 0 leaves them to the engine.
         batch: Token budgets of a step.
-        prefix_cache: Whether prompts are kept for the next that begins alike.
+        prefix_cache: Whether prompts are kept for the next that begins alike: on, off.
         draft: Tokens proposed at a time where a sequence repeats itself; 0 for no drafts.
-        unified: Whether all slots share one KV cache, in place of a stretch of it for each.
+        cache: KV caches: "unified" is one for all slots, "split" one for each.
         slo: Target such as "tpot p99 <= 250 ms"; repeat for more.
         bound: Most that perplexity may be over the reference's.
     """
@@ -47,9 +47,9 @@ class Allowed:
     slots: Annotated[tuple[int, ...], Listed] = (4, 8, 16)
     threads: Annotated[tuple[int, ...], Listed] = (0,)
     batch: Annotated[tuple[int, ...], Listed] = (2048,)
-    prefix_cache: Annotated[tuple[bool, ...], Listed] = (True,)
+    prefix_cache: Annotated[tuple[Literal["on", "off"], ...], Listed] = ("on",)
     draft: Annotated[tuple[int, ...], Listed] = (0,)
-    unified: Annotated[tuple[bool, ...], Listed] = (True,)
+    cache: Annotated[tuple[Literal["unified", "split"], ...], Listed] = ("unified",)
     slo: Annotated[tuple[str, ...], Many] = ()
     bound: float = 1.05
 
@@ -108,8 +108,9 @@ def optimise(
     trace, fitting = cut_trace(asked, Bounds(prompt=asked.max_prompt, output=asked.max_output))
     axes = Axes(
         weights=allowed.weights, kv=allowed.kv, slots=allowed.slots, threads=allowed.threads,
-        batch=allowed.batch, prefix_cache=allowed.prefix_cache, draft=allowed.draft,
-        unified=allowed.unified,
+        batch=allowed.batch, draft=allowed.draft,
+        prefix_cache=tuple(one == "on" for one in allowed.prefix_cache),
+        unified=tuple(one == "unified" for one in allowed.cache),
     )  # fmt: skip
     context = context_for(max(asked.max_prompt + asked.max_output, 2 * STRETCH))
     task = Task(
