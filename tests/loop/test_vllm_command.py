@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from inferometer.errors import ScenarioError
 from inferometer.loop.launch import PYTHON_VARIABLE, vllm
 from inferometer.loop.setting import Setting
 
@@ -56,3 +57,12 @@ def test_vllm_knows_every_word(monkeypatch: pytest.MonkeyPatch, setting: Setting
     drafts = found.speculative_config
     assert (drafts is not None) == bool(setting.draft)
     assert set(drafts or LOOK_UP) == LOOK_UP
+
+
+def test_a_missing_vllm_is_not_remedied_with_another_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(PYTHON_VARIABLE, raising=False)
+    with pytest.raises(ScenarioError, match="no vllm; install it with `pip install vllm`") as found:
+        vllm(Setting(), "some/model", alias="m", port=0)
+    assert "xllamacpp" not in str(found.value)

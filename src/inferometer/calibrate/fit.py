@@ -21,9 +21,9 @@ ROUGHNESS = 0.25
 """Residual (of logarithms) beyond which a row pulls ever less: it is of something not modelled."""
 
 SOFTER = 0.7
-"""The same while a fit begins. Before any fit some kernels are wrong by multiples; at the last value
-such rows would be taken for something not modelled and never be explained (vLLM of 2024 multiplies
-at a tenth of the usual share on MI300X)."""
+"""The same while a fit begins. Before any fit some kernels are wrong by multiples; at the last
+value such rows would be taken for something not modelled and never be explained (vLLM of 2024
+multiplies at a tenth of the usual share on MI300X)."""
 
 SOFT_ROUNDS = 3
 """Gauss-Newton steps with it."""

