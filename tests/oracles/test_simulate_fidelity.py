@@ -32,9 +32,13 @@ def test_schedule_follows_the_run(data: Path, replay: ModuleType) -> None:
     assert abs(found["total_error"]) < 0.1
 
 
-@pytest.mark.xfail(reason="the fitted KV bandwidth is too low for RTX PRO 6000", strict=True)
-def test_shipped_parameters_reproduce_the_run(data: Path, replay: ModuleType) -> None:
-    run = replay.replayed(data / "traces", efficiencies(), CHIP)
+SERVER = pytest.mark.xfail(reason="TTFT is 34 % off if the card is the server edition", strict=True)
+
+
+@pytest.mark.parametrize("chip", [pytest.param(CHIP, marks=SERVER), f"{CHIP}-workstation"])
+def test_shipped_parameters_reproduce_the_run(data: Path, replay: ModuleType, chip: str) -> None:
+    """The run does not state which edition of the card it was."""
+    run = replay.replayed(data / "traces", efficiencies(), chip)
     found = replay.compared(run, data / "traces")
     latencies = [e for n, e in found.items() if n.endswith("error") and n != "total_error"]
     assert np.abs(latencies).max() < WITHIN
