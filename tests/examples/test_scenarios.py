@@ -54,7 +54,8 @@ def test_coding_agents_cost_per_success(capsys: pytest.CaptureFixture[str]) -> N
 def test_reasoning_batch_is_filled_to_the_limit(capsys: pytest.CaptureFixture[str]) -> None:
     found = answer(capsys, "plan", "reasoning_batch.toml")
     best = found["plan"]["best"]
-    assert best["outcome"]["batch"] > 50  # nobody waits: large batches
+    running = best["outcome"]["batch"] * best["deployment"]["replicas"]
+    assert running > 50  # nobody waits: large batches
     assert best["carbon_per_output_g_per_token"] > 0
     assert best["bill"]["utilisation"] > 0.3
 

@@ -16,9 +16,11 @@ from inferometer.errors import ScenarioError
 from inferometer.loop.bench import Load, bench
 from inferometer.loop.client import Endpoint
 from inferometer.loop.drafting import Drafting, Drafts, drafting, drafts_between, drafts_of
+from inferometer.loop.fitting import Fit, overlay_text
 from inferometer.loop.forecast import forecast
 from inferometer.loop.jobs import Job, jobs_of
 from inferometer.loop.launch import PYTHON_VARIABLE, model_file, vllm
+from inferometer.loop.local import deployment_here
 from inferometer.loop.machine import Machine, records
 from inferometer.loop.setting import Setting, read_settings, setting_text
 from inferometer.loop.trial import Bed, drafted, engine
@@ -113,12 +115,20 @@ def _trace(requests: int) -> Trace:
 
 def test_drafts_accepted_pay_and_drafts_refused_cost(tmp_path: Path) -> None:
     require_engine()
-    overlay = tmp_path / "machine.toml"
-    overlay.write_text(records(MACHINE, slots=4, day=dt.date(2026, 11, 26)))
+    overlay, setting, day = (
+        tmp_path / "machine.toml",
+        replace(PLAIN, slots=4),
+        dt.date(2026, 11, 26),
+    )
+    known = records(MACHINE, slots=4, day=day)
+    overlay.write_text(known)
+    constant = Fit(arithmetic=1e12, step=0.02, sequence=0.001, prefill=0.0005, request=0.002)
+    here = deployment_here(model_file(), setting, overlay)
+    overlay.write_text(overlay_text(constant, here, known, day))
 
     def rate(drafts: Drafting | None) -> float:
-        return forecast(_trace(12), model_file(), replace(PLAIN, slots=4), overlay, clients=4,
-                        draw=16.0, drafts=drafts).output_rate  # fmt: skip
+        return forecast(_trace(12), model_file(), setting, overlay, clients=4, draw=16.0,
+                        drafts=drafts).output_rate  # fmt: skip
 
     def of(share: float, accepted: float) -> Drafting:
         rates = (accepted,) * 4
