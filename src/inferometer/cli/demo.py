@@ -78,9 +78,9 @@ def demo(
     _title("What pays on this engine")
     source = ["--trace", trace] if trace else []
     _run("optimise", *source, "--requests", str(requests), "--max-prompt", str(max_prompt),
-         "--max-output", str(max_output), "--rounds", str(rounds), "--measure", "2",
-         "--slots", "4", "--cache", "unified", "split", "--slo", "tpot p50 <= 250 ms",
-         "--theory-check", "--report", str(report), "--seed", str(seed))  # fmt: skip
+         "--max-output", str(max_output), "--rounds", str(rounds), "--measure", "1",
+         "--slots", "4", "--cache", "split", "--slo", "tpot p50 <= 250 ms",
+         "--report", str(report), "--seed", str(seed))  # fmt: skip
     sys.stdout.write(f"report: {report}\n")
     sys.stdout.write(f"the whole loop took {time.monotonic() - began:.0f} s\n")
 
