@@ -105,7 +105,10 @@ def _among_prompts(steps: Sequence[Step]) -> Sequence[Step]:
     """
     last = [place for place, step in enumerate(steps) if step.prompts]
     if not last:
-        raise ScenarioError("a sweep needs requests: it has no prompt")
+        raise ScenarioError(
+            "the sweep is too disturbed to fit: no prompt was seen to end among others; run it "
+            "again while the machine is quiet"
+        )
     return steps[: last[-1] + 1]
 
 
