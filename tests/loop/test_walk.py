@@ -44,7 +44,7 @@ def _task(**changes: object) -> Task:
     given: dict[str, object] = {
         "trace": _trace(8), "shipped": SHIPPED, "text": default_text(), "positions": 24,
         "axes": Axes(weights=(), slots=()),
-        "sizes": Sizes(prompts=1, turns=1, beyond=1),
+        "sizes": Sizes(prompts=1, turns=1, beyond=4),
         "rounds": 2, "measured": 1,
     }  # fmt: skip
     return Task(**{**given, **changes})  # pyrefly: ignore

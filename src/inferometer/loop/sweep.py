@@ -79,10 +79,6 @@ class Turn:
     context: float
 
 
-TRIES = 3
-"""Times that a turn is begun in which a busy machine let no prompt be told from its neighbours."""
-
-
 def turn(
     endpoint: Endpoint, slots: int, like: Trace, *, sizes: Sizes, number: int, say: Say
 ) -> Turn:
@@ -102,12 +98,8 @@ def turn(
     single = np.full(sizes.prompts, sizes.short), np.full(sizes.prompts, 2)
     alone = _run(endpoint, 1, single, SEED + 2 * number, warm=1).summary
     lengths = sample(like, count_for(slots, sizes), (number + 0.5) / sizes.turns)
-    for _ in range(TRIES):
-        shots = _run(endpoint, slots, lengths, SEED + 2 * number + 1).run.good
-        found = tuple(filled(steps(shots), slots))
-        if any(step.prompts for step in found):
-            break
-        say("no prompt was seen to end among others: the machine was busy; once more")
+    shots = _run(endpoint, slots, lengths, SEED + 2 * number + 1).run.good
+    found = tuple(filled(steps(shots), slots))
     plain = [step.span for step in found if step.plain and step.decoding == slots]
     full = f"{np.mean(plain) * 1e3:.1f} ms a step of {slots}" if plain else f"{slots} at a time"
     say(f"{len(shots)} requests, the last ones in {sum(s.span for s in found):.1f} s: {full}")
