@@ -162,15 +162,18 @@ def test_an_image_counts_as_the_tokens_that_its_model_makes_of_it(tmp_path: Path
     assert [one.load.inputs - text for one in observations] == [576, 1024, 576]  # unknown: LLaVA's
 
 
-def test_streams_of_a_one_slot_engine_are_served_in_turn(tmp_path: Path) -> None:
+def test_streams_at_llama_cpp_are_served_in_turn(tmp_path: Path) -> None:
     header = (
         "source,model,gpu,num_gpus,tp,engine,precision,phase,workload,batch,power_cap_w,"
         "tokens_per_s,avg_power_w\n"
     )
-    row = "lab,Qwen/Qwen3-8B,RTX4090,1,1,llama.cpp,Q4_K_M,decode,{},4,400,50,300\n"
+    row = "lab,Qwen/Qwen3-8B,RTX4090,1,1,{},Q4_K_M,decode,{},4,400,50,300\n"
     path = tmp_path / "dvfs.csv"
     path.write_text(
-        header + row.format("4 streams narrative decode") + row.format("batched decode")
+        header
+        + row.format("llama.cpp", "4 streams narrative decode")
+        + row.format("llama.cpp", "batched decode")
+        + row.format("vllm", "4 streams narrative decode")
     )
     observations, _ = observe(read(path), finder())
-    assert [one.load.clients for one in observations] == [1, 4]
+    assert [one.load.clients for one in observations] == [1, 4, 4]

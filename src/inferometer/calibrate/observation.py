@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from inferometer.calibrate.layouts import layout, mixed_pools, pool, stated_workers
 from inferometer.calibrate.measurement import Load, Observation, Pass, Refusal, Row, Subject
-from inferometer.calibrate.resolution import FindModel, noted
+from inferometer.calibrate.resolution import FindModel, lineage, noted
 from inferometer.calibrate.serving_load import serving_load
 from inferometer.calibrate.stated import check
 from inferometer.calibrate.subjects import deployment
@@ -123,8 +123,8 @@ def _task_inputs(task: str, model: Model) -> float:
 def _dvfs(row: Row, model: Model) -> Observation:
     cells = row.cells
     batch = number(cells.get("batch", "")) or 1.0
-    if re.match(ONE_SLOT, cells.get("workload", "")):
-        batch = 1.0
+    if lineage(row) == "llama.cpp" and re.match(STREAMS, cells.get("workload", "")):
+        batch = 1.0  # one slot
     inputs = number(cells.get("isl", "")) or (2048.0 if cells.get("phase") == "prefill" else 64.0)
     outputs = number(cells.get("osl", "")) or 400.0
     kind = "prompt" if cells.get("phase") == "prefill" else "static"
@@ -138,10 +138,10 @@ def _dvfs(row: Row, model: Model) -> Observation:
     )
 
 
-ONE_SLOT = r"\d+ streams "
-"""Workload of several streams at an engine that serves them one by one: four streams of a consumer
-card together get 0.89 of the rate of one, draw as much and slow as much under every power cap
-(38 rows). An engine that batched them would read the weights once for all four."""
+STREAMS = r"\d+ streams "
+"""Workload of several streams, for which llama.cpp is assumed to have one slot: four streams of a
+consumer card together get 0.89 of the rate of one, draw as much and slow as much under every power
+cap (38 rows). Batched, they would read the weights once for all."""
 
 IN_TURN = "prompts in turn"
 """Words of a workload whose draw is a mean over all of a client's run, gaps between its prompts
