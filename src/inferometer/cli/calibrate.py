@@ -3,16 +3,15 @@
 import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from inferometer.cli.options import Format
 from inferometer.cli.progress import say
 from inferometer.errors import ScenarioError
 
 if TYPE_CHECKING:
     from inferometer.calibrate.measurement import Observation
     from inferometer.catalog.efficiency import Efficiencies
-
-Format = Literal["table", "json"]
 
 
 def calibrate(

@@ -14,6 +14,7 @@ from cyclopts import App
 from inferometer.catalog import tables
 from inferometer.catalog.names import nearest, normalise, spellings_of
 from inferometer.catalog.source import Source
+from inferometer.cli.options import Format
 from inferometer.errors import CatalogError
 from inferometer.units import Unit, column, convert, units_of
 
@@ -22,7 +23,6 @@ app = App(
     help="Look facts up: accelerators, models, prices, grids, lengths, each with its source.",
 )
 
-Format = Literal["table", "json"]
 Row = Mapping[str, Any]
 Tables = Mapping[str, Mapping[str, Any]]
 

@@ -3,14 +3,13 @@
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from cyclopts import App, Parameter
 
+from inferometer.cli.options import Format
 from inferometer.errors import GatewayError
-
-Format = Literal["table", "json"]
 
 app = App(
     name="gateway",

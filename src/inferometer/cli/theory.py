@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import App, Parameter
 
+from inferometer.cli.options import Format
 from inferometer.errors import ScenarioError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from inferometer.perf.theory.speculation import Speculation
     from inferometer.perf.theory.step import Question
 
-Format = Literal["table", "json"]
 TOLERANCE = 1e-6
 """Largest relative error of a reference row; source: the check's definition."""
 

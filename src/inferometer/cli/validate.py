@@ -6,15 +6,14 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from inferometer.cli.options import Format
 from inferometer.errors import ScenarioError
 
 if TYPE_CHECKING:
     from inferometer.calibrate.measurement import Row
     from inferometer.calibrate.regret import Choice
-
-Format = Literal["table", "json"]
 
 
 def validate(
