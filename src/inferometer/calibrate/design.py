@@ -43,12 +43,12 @@ FAR: Mapping[str, float] = dict.fromkeys(
 kernels are alike, and one that is missing or untuned is slower by multiples. That goes for rates;
 the spread of overheads is wide as it is."""
 
+NEVER = 1e3
+"""The same for bases and all else: so far out that their priors are normal."""
+
 STEADY = ("weight_bandwidth", "expert_bandwidth")
 """Rates without such tails: to read weights is what every kernel does well, and a row that seems to
 tell otherwise (workers or replicas that its source leaves out) must not teach it."""
-
-NEVER = 1e3
-"""The same for bases and all else, whose priors are normal."""
 
 LOOSER = 2.5
 """Multiple of that spread for overheads: host code differs by more than silicon does."""

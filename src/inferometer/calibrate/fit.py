@@ -21,9 +21,9 @@ ROUGHNESS = 0.25
 """Residual (of logarithms) beyond which a row pulls ever less: it is of something not modelled."""
 
 SOFTER = 0.7
-"""The same while a fit begins. Before any fit some kernels are wrong by multiples; at the last
-value such rows would be taken for something not modelled and never be explained (vLLM of 2024
-multiplies at a tenth of the usual share on MI300X)."""
+"""The same while a fit begins. Before any fit some kernels are wrong by multiples, and at the last
+value their rows hardly pull (vLLM of 2024 multiplies at a tenth of the usual share on MI300X).
+Heavy tails of kernels alone free most of them; both together fit TPOT a little better."""
 
 SOFT_ROUNDS = 3
 """Gauss-Newton steps with it."""
@@ -114,8 +114,8 @@ def fit(
     """Return the parameters that fit `tasks` best; O(rounds x fields x observations).
 
     Minimises the sum of weighted Cauchy losses of residuals and of factors. That has many minima:
-    the fit begins with losses so soft that every row counts (graduated non-convexity). Slopes are
-    measured per field of `Rates` and spread over factors by their incidence.
+    the fit begins with a softer loss of residuals (graduated non-convexity). Slopes are measured
+    per field of `Rates` and spread over factors by their incidence.
 
     Args:
         design: The parameters.
