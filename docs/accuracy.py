@@ -223,7 +223,6 @@ def page(found: Sequence[Judged], rows: int, refused: int, swept: Collection[str
     parts.append(_errors(of, METRICS))
     parts.append(SERVED + _errors(unswept, SWEPT))
     parts.append(INTERVALS + _intervals(of))
-    parts.append(LARGEST)
     parts.append("\n## Cells\n\nMedian of |ln(predicted / measured)| and bias in each cell of "
                  "source, family and accelerator: fitted on all rows, and with the family left "
                  "out. Worst first.\n" + _cells(found))  # fmt: skip
@@ -294,33 +293,6 @@ folds of the same split (`calibrate.intervals`): the group that is judged told n
 
 """
 
-LARGEST = """
-## What the largest cells are made of
-
-Looked at row by row, in November 2026; each is a cell or two of the mean, however few its rows.
-
-* **NVIDIA's gap runs on B200 and GB200** (30 rows, four of 24 cells of TPOT and TTFT).
-  DeepSeek-R1 takes 87 to 92 ms per token whether 48 or 224 clients ask, while 448 clients of
-  DeepSeek-V3.1 on the same eight accelerators get one every 21 ms. Qwen3-32B on two GB200 answers
-  448 clients of 15,000 tokens within a second to the first token, though the memory stated holds
-  165 of them. What would explain them (replicas, rates of arrival) is not in the rows, and no
-  rule is made of it.
-* **InferenceX, DeepSeek with pools of their own** (TTFT first of all). Some rows state one size
-  for prompt and decode workers alike, and how many of each had work is left out.
-* **dstack, Llama 3.1 405B in FP8** (H100, MI300X). On eight H100 the rate stops growing at some
-  80,000 tokens of KV cache, 40 GB; beside the weights four times that is left. vLLM of 2024 set
-  memory aside for a step of the whole context of 131,072 tokens: the likely cause, not traced.
-* **Argonne, Mixtral under TensorRT-LLM of 2024**. Sixteen sequences take 6.7 ms per token on four
-  H100, but to read all experts takes 7 ms at the published bandwidth: sequences of that benchmark
-  must choose the same experts.
-* **MLPerf** (Llama 2 and 3.1, DeepSeek). How accelerators are split into replicas is not
-  published with the results; it is inferred from memory.
-* **ML.ENERGY, Qwen3-Coder 480B in FP8 on eight B200**: a third of the rate of its own 16-bit rows
-  (680 and 2,141 tokens/s at 256 sequences); other models gain from 8 bit.
-* **Step logs**: two cells of one model each. Without its family, nothing of a log's engine is
-  left.
-"""
-
 HEAD = """\
 # Accuracy
 
@@ -337,7 +309,8 @@ that no large source drowns the others.
 * *nearest row*: what the nearest measured row of another family measured (distance in logarithms
   of time to read the weights, ranks, clients and lengths).
 
-aiconfigurator's own predictions are in the last section, for the rows that it covers.
+What the largest cells are made of: [largest cells](largest_cells.md). aiconfigurator's own
+predictions are in the last section, for the rows that it covers.
 Power and energy are of all accelerators of a deployment, with the host where a row was metered at
 the wall. Families of single models (power sweeps, step logs) are left out by their first word.
 Clock laws of the sweeps' silicon, and the share of their runs that a mean draw covers, were
